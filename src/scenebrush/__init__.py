@@ -1,0 +1,3 @@
+"""scenebrush edits photographs by what things are."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,110 @@
+"""Label sets: the classes of a world."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+from typing import Literal, Self
+
+import numpy as np
+
+from scenebrush.errors import LabelError, nearest_name
+
+Kind = Literal["thing", "stuff", "void"]
+
+
+@dataclass(frozen=True)
+class LabelClass:
+    """One class: its id in label maps, name, display colour (R, G, B) and kind."""
+
+    id: int
+    name: str
+    color: tuple[int, int, int]
+    kind: Kind
+
+
+@dataclass(frozen=True)
+class LabelSet:
+    """The classes of a world; `ignore_id` is the id that means unlabelled (None: there is none)."""
+
+    name: str
+    classes: tuple[LabelClass, ...]
+    ignore_id: int | None = None
+
+    @classmethod
+    def load(cls, name_or_path: str | Path) -> Self:
+        """Returns a shipped label set by name, or one from a JSON file or a scene folder's `classes.json`."""
+        path = Path(name_or_path)
+        if path.suffix == ".json":
+            return cls._parse(path.read_text() if path.is_file() else _missing(path), str(path))
+        shipped = resources.files("scenebrush.scene") / "label_sets" / f"{name_or_path}.json"
+        if not shipped.is_file():
+            names = shipped_label_sets()
+            raise LabelError(
+                f"unknown label set {str(name_or_path)!r}{nearest_name(str(name_or_path), names)};"
+                f" shipped are {', '.join(names)}, or give a .json file"
+            )
+        return cls._parse(shipped.read_text(), str(name_or_path))
+
+    @classmethod
+    def _parse(cls, text: str, source: str) -> Self:
+        try:
+            data = json.loads(text)
+            classes = tuple(
+                LabelClass(int(c["id"]), str(c["name"]), tuple(c["color"]), c["kind"])  # type: ignore[arg-type]
+                for c in data["classes"]
+            )
+            return cls(str(data["name"]), classes, data.get("ignore_id"))
+        except (KeyError, TypeError, ValueError) as error:
+            raise LabelError(
+                f"{source} is no label set ({error}); expected"
+                ' {"name", "ignore_id", "classes": [{"id", "name", "color", "kind"}]}'
+            ) from error
+
+    @cached_property
+    def ids(self) -> tuple[int, ...]:
+        """The class ids, in the order of `classes`."""
+        return tuple(c.id for c in self.classes)
+
+    @cached_property
+    def by_id(self) -> dict[int, LabelClass]:
+        return {c.id: c for c in self.classes}
+
+    def find(self, name_or_id: str | int) -> LabelClass:
+        """Returns a class by name or id; a wrong one raises `LabelError` with the nearest name."""
+        for c in self.classes:
+            if name_or_id in (c.name, c.id):
+                return c
+        names = [c.name for c in self.classes]
+        hint = nearest_name(str(name_or_id), names)
+        raise LabelError(f"label set {self.name!r} has no class {name_or_id!r}{hint}; it has {', '.join(names)}")
+
+    def of_kind(self, *kinds: Kind) -> tuple[int, ...]:
+        """Returns the ids of all classes of these kinds."""
+        return tuple(c.id for c in self.classes if c.kind in kinds)
+
+    def is_kind(self, label_map: np.ndarray, *kinds: Kind) -> np.ndarray:
+        """Returns a bool array: where `label_map` holds a class of one of these kinds."""
+        return np.isin(label_map, self.of_kind(*kinds))
+
+    def colors(self, ids: Sequence[int] | np.ndarray) -> np.ndarray:
+        """Returns the display colours, uint8 (..., 3), of the ids (unknown ones are black)."""
+        size = max(max(self.ids), int(np.max(ids, initial=0))) + 1
+        table = np.zeros((size, 3), np.uint8)
+        for c in self.classes:
+            table[c.id] = c.color
+        return table[np.asarray(ids)]
+
+
+def shipped_label_sets() -> list[str]:
+    """Returns the names of the label sets that come with the package."""
+    folder = resources.files("scenebrush.scene") / "label_sets"
+    return sorted(f.name.removesuffix(".json") for f in folder.iterdir() if f.name.endswith(".json"))
+
+
+def _missing(path: Path) -> str:
+    raise LabelError(f"{path} does not exist; give a shipped label set ({', '.join(shipped_label_sets())}) or a file")
