@@ -1,0 +1,58 @@
+"""The methods: one folder per paper, and the one place that finds a model by name.
+
+Nothing here imports a method before it is asked for, so that an edit without a network needs no torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module, resources
+from pathlib import Path
+from typing import cast
+
+from scenebrush.errors import ModelError, nearest_name
+from scenebrush.methods.base import Adaptable, Adaptation, Editor, ModelCard
+from scenebrush.scene.label_set import LabelSet
+
+__all__ = ["METHODS", "Adaptable", "Adaptation", "Editor", "ModelCard", "default_model", "list_models", "load_model"]
+
+METHODS = ("canvas", "sesame")
+"""Every method: the names of the folders beside this file. `<method>/method.py` has `load(folder) -> Editor`."""
+
+WITHOUT_WEIGHTS = {"canvas": "real pixels of the same photo, copied and blended; any label set, no training"}
+"""The methods that are models by themselves: `load(None)` makes them."""
+
+
+def list_models() -> list[ModelCard]:
+    """Returns what is here: the methods without weights, then the shipped model folders by name."""
+    cards = [ModelCard(name, name, summary=summary) for name, summary in WITHOUT_WEIGHTS.items()]
+    shipped = Path(str(resources.files("scenebrush"))) / "models"
+    return cards + [ModelCard.read(path.parent) for path in sorted(shipped.glob("*/config.json"))]
+
+
+def load_model(name_or_path: str | Path) -> Editor:
+    """Returns a model, ready to edit, by its name (`list_models`) or from a model folder."""
+    card = find_model(name_or_path)
+    if card.method not in METHODS:
+        raise ModelError(
+            f"{card.path}/config.json asks for method {card.method!r}{nearest_name(card.method, METHODS)};"
+            f" this scenebrush has {', '.join(METHODS)}"
+        )
+    method = import_module(f"scenebrush.methods.{card.method}.method")
+    return cast(Editor, method.load(card.path))
+
+
+def find_model(name_or_path: str | Path) -> ModelCard:
+    """Returns the card of a model by name or folder; an unknown one raises `ModelError` with the nearest name."""
+    cards = {card.name: card for card in list_models()}
+    if str(name_or_path) in cards:
+        return cards[str(name_or_path)]
+    if Path(name_or_path).is_dir():
+        return ModelCard.read(Path(name_or_path))
+    hint = nearest_name(str(name_or_path), cards)
+    raise ModelError(f"unknown model {str(name_or_path)!r}{hint}; here are {', '.join(cards)}, or give a model folder")
+
+
+def default_model(label_set: LabelSet) -> str:
+    """Returns the name of the model to use where none is named: a trained one that knows these classes, or canvas."""
+    trained = [card.name for card in list_models() if card.label_set is not None and card.fits(label_set)]
+    return trained[0] if trained else "canvas"

@@ -1,0 +1,107 @@
+"""What a method promises, and what a model folder says about itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, Self, runtime_checkable
+
+import numpy as np
+
+from scenebrush.errors import ModelError
+from scenebrush.scene.edit import Edit
+from scenebrush.scene.label_set import LabelSet
+from scenebrush.scene.scene import Scene
+
+
+@runtime_checkable
+class Editor(Protocol):
+    """A method, with its weights if it has any, that renders edits."""
+
+    name: str
+
+    def edit(self, scene: Scene, edit: Edit, *, seed: int = 0) -> np.ndarray:
+        """Returns the photo after the edit, uint8 (H, W, 3) RGB, bit-identical to `scene.photo` outside `edit.hole`.
+
+        The same scene, edit and seed give the same picture.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Adaptation:
+    """What came of adapting a model to one photo.
+
+    Args:
+        model: the adapted model, or the original one where adapting did not help.
+        before: error of the original model on held-out holes of this photo (lower is better).
+        after: the same of the adapted model.
+        kept: whether `model` is the adapted one.
+    """
+
+    model: Editor
+    before: float
+    after: float
+    kept: bool
+
+
+@runtime_checkable
+class Adaptable(Protocol):
+    """A method that can learn from the one photo that is about to be edited (`--adapt`)."""
+
+    def adapt(
+        self, scene: Scene, *, seconds: float, seed: int = 0, report: Callable[[float], None] | None = None
+    ) -> Adaptation:
+        """Learns from the photo and its label map for `seconds`; `report` is told the share done, 0 to 1.
+
+        Edits of this object itself are the same afterwards; the result is `Adaptation.model`.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """The facts of a model folder's `config.json` that hold for every method.
+
+    Args:
+        name: what `--model` takes: the folder's name, or the name of a method that needs no weights.
+        method: the folder in `scenebrush.methods` that reads it.
+        label_set: name of the label set it was trained on, or None where any will do.
+        path: the model folder, or None for a method without weights.
+        summary: one line for people.
+    """
+
+    name: str
+    method: str
+    label_set: str | None = None
+    path: Path | None = None
+    summary: str = ""
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Returns the facts of a model folder; one that does not hold together raises `ModelError`."""
+        config = read_config(folder)
+        label_set = config.get("label_set")
+        if isinstance(label_set, dict):
+            label_set = label_set.get("name")
+        return cls(folder.name, str(config["method"]), label_set, folder, str(config.get("summary", "")))
+
+    def fits(self, label_set: LabelSet) -> bool:
+        """Returns whether the model knows the classes of this label set."""
+        return self.label_set is None or self.label_set == label_set.name
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Returns the content of a model folder's `config.json`; it names at least its `method`."""
+    path = folder / "config.json"
+    if not path.is_file():
+        raise ModelError(f"{folder} is no model folder: it has no config.json; give a folder written by scenebrush train")
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ModelError(f"{path} is no JSON ({error}); take the file from the model's source again") from error
+    if not isinstance(config, dict) or not isinstance(config.get("method"), str):
+        raise ModelError(f'{path} names no method; expected {{"method": "sesame", ...}}')
+    return config
