@@ -1,0 +1,33 @@
+"""What verbs print: progress for people, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+@contextmanager
+def progress(description: str) -> Iterator[Callable[[float], None]]:
+    """Gives a function that is told the share done, 0 to 1; it draws a bar where stderr is a terminal, else nothing."""
+    if not sys.stderr.isatty():
+        yield lambda share: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(description, total=1.0)
+        yield lambda share: bar.update(task, completed=share)
+
+
+def say(text: str) -> None:
+    """Prints one line for people."""
+    print(text)
+
+
+def say_json(data: Any) -> None:
+    """Prints one JSON document for programs."""
+    print(json.dumps(data, indent=2, ensure_ascii=False))
