@@ -55,8 +55,7 @@ class LabelSet:
         try:
             data = json.loads(text)
             classes = tuple(
-                LabelClass(int(c["id"]), str(c["name"]), tuple(c["color"]), c["kind"])  # type: ignore[arg-type]
-                for c in data["classes"]
+                LabelClass(int(c["id"]), str(c["name"]), tuple(c["color"]), c["kind"]) for c in data["classes"]
             )
             return cls(str(data["name"]), classes, data.get("ignore_id"))
         except (KeyError, TypeError, ValueError) as error:
@@ -97,7 +96,8 @@ class LabelSet:
         table = np.zeros((size, 3), np.uint8)
         for c in self.classes:
             table[c.id] = c.color
-        return table[np.asarray(ids)]
+        colors: np.ndarray = table[np.asarray(ids)]
+        return colors
 
 
 def shipped_label_sets() -> list[str]:

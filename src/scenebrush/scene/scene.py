@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
 
 import numpy as np
 
 from scenebrush.errors import InputError
+from scenebrush.scene.files import MAX_MEGAPIXELS, PhotoFile, read_instance_map, read_label_map, read_photo
+from scenebrush.scene.label_set import LabelSet
 from scenebrush.scene.layout import Layout
 
 
@@ -25,3 +29,44 @@ class Scene:
                 f"photo {self.photo.shape[1]}x{self.photo.shape[0]} and label map"
                 f" {self.layout.shape[1]}x{self.layout.shape[0]} differ in size; scale the map with nearest neighbour"
             )
+
+    @classmethod
+    def open(
+        cls,
+        photo: str | Path | PhotoFile,
+        labels: str | Path,
+        label_set: str | Path | LabelSet,
+        instances: str | Path | None = None,
+        *,
+        max_megapixels: float | None = MAX_MEGAPIXELS,
+    ) -> Self:
+        """Returns the scene of a photo and its maps on disk.
+
+        Args:
+            photo: a picture file, or one that `read_photo` has read (which keeps its metadata for saving).
+            labels: the label map, same size.
+            label_set: a `LabelSet`, the name of a shipped one, or its file.
+            instances: the instance map, same size, plain or of Cityscapes.
+            max_megapixels: the largest picture to accept; None = no limit.
+
+        Raises:
+            InputError: a file that cannot be read or is too large, or sizes that differ.
+            LabelError: ids, colours or instances that do not fit.
+        """
+        classes = label_set if isinstance(label_set, LabelSet) else LabelSet.load(label_set)
+        opened = photo if isinstance(photo, PhotoFile) else read_photo(photo, max_megapixels=max_megapixels)
+        label_map = read_label_map(labels, classes, max_megapixels=max_megapixels)
+        name = "the photo" if isinstance(photo, PhotoFile) else str(photo)
+        _check_same_size(name, opened.pixels.shape[:2], labels, label_map.shape)
+        instance_map = None
+        if instances is not None:
+            instance_map = read_instance_map(instances, label_map, classes, max_megapixels=max_megapixels)
+        return cls(opened.pixels, Layout(label_map, classes, instance_map))
+
+
+def _check_same_size(photo: str, size: tuple[int, ...], labels: str | Path, map_size: tuple[int, ...]) -> None:
+    if size == map_size:
+        return
+    turned = size == map_size[::-1]
+    mend = "turn the map as the photo's EXIF orientation says" if turned else "scale the map with nearest neighbour"
+    raise InputError(f"{photo} is {size[1]}x{size[0]} but {labels} is {map_size[1]}x{map_size[0]}; {mend}")
