@@ -1,0 +1,1 @@
+"""SESAME: semantic editing of scenes by adding, manipulating or erasing objects (Ntavelis et al., ECCV 2020)."""
