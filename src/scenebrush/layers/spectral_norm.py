@@ -37,7 +37,8 @@ class SpectralConv2d(nn.Conv2d):
 
     def forward(self, input: Tensor) -> Tensor:
         """Returns the convolution of `input` (B, C, H, W) with the normalised weight."""
-        return self._conv_forward(input, self.normalized_weight(), self.bias)
+        output: Tensor = self._conv_forward(input, self.normalized_weight(), self.bias)
+        return output
 
     def normalized_weight(self) -> Tensor:
         """Returns W / (u^T W v), the shape of `weight`; in training after one power iteration."""
@@ -47,7 +48,8 @@ class SpectralConv2d(nn.Conv2d):
             # Clones: a later pass moves the buffers in place, which must not touch this pass's gradient.
             u, v = self.weight_u.clone(), self.weight_v.clone()
             sigma = torch.dot(u, torch.mv(self.weight.flatten(1), v))
-            return self.weight / sigma
+            normalized: Tensor = self.weight / sigma
+            return normalized
 
     @torch.no_grad()
     def _power_iteration(self) -> None:
