@@ -79,19 +79,32 @@ def kid(
     *,
     subsets: int = 100,
     subset_size: int = 1000,
+    paired: bool = False,
 ) -> KidResult:
     """Returns the KID of two sets of features (N, D): the unbiased MMD^2 with k(x, y) = (x.y / D + 1)^3.
 
-    Subsets are drawn without replacement from both sets; where a set has no more than `subset_size`
-    pictures the size is half of the smaller set, so that the deviation means something.
+    Subsets are drawn without replacement. Where a set has not more than `subset_size` pictures (twice as many
+    with `paired`), subsets take half of it, so that the deviation means something.
+
+    Args:
+        first, second: features, at least 4 pictures each.
+        rng: draws the subsets.
+        subsets: how many.
+        subset_size: pictures in each.
+        paired: picture i of `second` is an edit of picture i of `first`. The two share most of their
+            pixels, which would push the estimate below 0; so a subset never holds both.
     """
-    x, y = _features(first, "first"), _features(second, "second")
+    x, y = _features(first, "first", 4), _features(second, "second", 4)
+    if paired and len(x) != len(y):
+        raise InputError(f"paired features count {len(x)} and {len(y)}; each picture needs its partner")
     smallest = min(len(x), len(y))
-    size = subset_size if smallest > subset_size else max(2, smallest // 2)
+    size = subset_size if smallest > subset_size * (1 + paired) else smallest // 2
     kxx, kyy, kxy = polynomial_kernel(x, x), polynomial_kernel(y, y), polynomial_kernel(x, y)
     draws = np.empty(subsets)
     for i in range(subsets):
-        p, q = rng.choice(len(x), size, replace=False), rng.choice(len(y), size, replace=False)
+        p = rng.permutation(len(x))
+        q = p[size:] if paired else rng.permutation(len(y))
+        p, q = p[:size], q[:size]
         draws[i] = unbiased_mmd(kxx[np.ix_(p, p)], kyy[np.ix_(q, q)], kxy[np.ix_(p, q)])
     return KidResult(float(draws.mean()), float(draws.std()), subsets, size)
 
@@ -109,8 +122,8 @@ def unbiased_mmd(kxx: np.ndarray, kyy: np.ndarray, kxy: np.ndarray) -> float:
     return float(own_x + own_y - 2 * kxy.mean())
 
 
-def _features(features: np.ndarray, name: str) -> np.ndarray:
+def _features(features: np.ndarray, name: str, least: int = 2) -> np.ndarray:
     array = np.asarray(features, np.float64)
-    if array.ndim != 2 or len(array) < 2:
-        raise InputError(f"{name} features have shape {array.shape}; FID and KID need (N, D) with N >= 2")
+    if array.ndim != 2 or len(array) < least:
+        raise InputError(f"{name} features have shape {array.shape}; expected (N, D) with N >= {least}")
     return array
