@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -16,10 +16,14 @@ from scenebrush.scene.layout import Layout
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """A photo, uint8 (H, W, 3) RGB, and its layout of the same size."""
+    """A photo, uint8 (H, W, 3) RGB, and its layout of the same size.
+
+    `file` is what `open` read: the metadata that saving an edited photo keeps.
+    """
 
     photo: np.ndarray
     layout: Layout
+    file: PhotoFile | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.photo.ndim != 3 or self.photo.shape[2] != 3 or self.photo.dtype != np.uint8:
@@ -56,12 +60,11 @@ class Scene:
         classes = label_set if isinstance(label_set, LabelSet) else LabelSet.load(label_set)
         opened = photo if isinstance(photo, PhotoFile) else read_photo(photo, max_megapixels=max_megapixels)
         label_map = read_label_map(labels, classes, max_megapixels=max_megapixels)
-        name = "the photo" if isinstance(photo, PhotoFile) else str(photo)
-        _check_same_size(name, opened.pixels.shape[:2], labels, label_map.shape)
+        _check_same_size(str(opened.path or "the photo"), opened.pixels.shape[:2], labels, label_map.shape)
         instance_map = None
         if instances is not None:
             instance_map = read_instance_map(instances, label_map, classes, max_megapixels=max_megapixels)
-        return cls(opened.pixels, Layout(label_map, classes, instance_map))
+        return cls(opened.pixels, Layout(label_map, classes, instance_map), opened)
 
 
 def _check_same_size(photo: str, size: tuple[int, ...], labels: str | Path, map_size: tuple[int, ...]) -> None:

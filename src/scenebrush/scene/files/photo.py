@@ -42,6 +42,7 @@ class PhotoFile:
         dpi: dots per inch (x, y), or None.
         alpha: uint8 (H, W) opacity, or None.
         jpeg: quantization tables and chroma subsampling of a JPEG, so that saving loses as little as it can.
+        path: where it was read from, or None.
     """
 
     pixels: np.ndarray
@@ -51,6 +52,7 @@ class PhotoFile:
     dpi: tuple[float, float] | None = None
     alpha: np.ndarray | None = None
     jpeg: dict[str, Any] = field(default_factory=dict)
+    path: Path | None = None
 
 
 def read_photo(path: str | Path, *, max_megapixels: float | None = MAX_MEGAPIXELS) -> PhotoFile:
@@ -76,6 +78,7 @@ def read_photo(path: str | Path, *, max_megapixels: float | None = MAX_MEGAPIXEL
             dpi=_dpi(info.get("dpi")),
             alpha=alpha,
             jpeg=jpeg,
+            path=Path(path),
         )
 
 
