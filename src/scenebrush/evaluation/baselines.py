@@ -71,6 +71,9 @@ class Telea:
 class OnnxInpainting:
     """Any inpainting network with MI-GAN's interface: image uint8 (1, 3, H, W), mask uint8 (1, 1, H, W), 255 = keep.
 
+    Such a network scales picture and mask before it masks, so what lies under the hole bleeds into its rim: black
+    would frame every result in black. The hole is given to it in the nearest visible pixels instead.
+
     Args:
         path: the .onnx file.
         threads: CPU threads; None leaves it to onnxruntime.
@@ -92,7 +95,9 @@ class OnnxInpainting:
 
     def edit(self, scene: Scene, edit: Edit, *, seed: int = 0) -> np.ndarray:
         """Returns the photo with the hole filled; visible pixels stay as they are."""
-        image = np.ascontiguousarray(scene.photo.transpose(2, 0, 1)[None])
+        photo = scene.photo.copy()
+        _copy_nearest(photo, scene.photo, ~edit.hole, edit.hole)
+        image = np.ascontiguousarray(photo.transpose(2, 0, 1)[None])
         keep = np.where(edit.hole, 0, 255).astype(np.uint8)[None, None]
         out = np.asarray(self._session.run(None, dict(zip(self._inputs, (image, keep), strict=True)))[0])
         return np.where(edit.hole[..., None], out[0].transpose(1, 2, 0), scene.photo)
