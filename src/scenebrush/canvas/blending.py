@@ -1,0 +1,150 @@
+"""Gradient-domain blending: copied pixels take on the light and tint of their new surroundings.
+
+A weighted discrete Poisson equation (Perez et al. 2003, eq. 7) over the pixels of a hole,
+
+    minimise  sum over neighbours (p, q) of  w_pq * |u_p - u_q - g_pq|^2,
+
+where `g` is antisymmetric (g_pq = -g_qp) because each pair of neighbours is stored once. We solve for
+the correction u - copy, which is smooth but for seams, by conjugate gradients with a multigrid cycle as
+preconditioner. All is dense array arithmetic on the grid, so a megapixel takes about a second.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+_COARSEST = 6  # a grid with a shorter side than this is not made coarser
+_DAMPING = np.float32(0.75)  # of the Jacobi sweeps
+_SWEEPS = 2  # Jacobi sweeps on each level, down and up
+
+
+@dataclass(frozen=True, eq=False)
+class Springs:
+    """A weighted grid graph with anchors: the left side of the Poisson equation.
+
+    Args:
+        right: float32 (H, W-1) >= 0, weight between (y, x) and (y, x+1).
+        down: float32 (H-1, W) >= 0, weight between (y, x) and (y+1, x).
+        anchor: float32 (H, W) >= 0, weight of the tie to a known value.
+    """
+
+    right: np.ndarray
+    down: np.ndarray
+    anchor: np.ndarray
+
+    @cached_property
+    def diagonal(self) -> np.ndarray:
+        """The matrix's diagonal, float32 (H, W)."""
+        diagonal = self.anchor.copy()
+        diagonal[:, :-1] += self.right
+        diagonal[:, 1:] += self.right
+        diagonal[:-1] += self.down
+        diagonal[1:] += self.down
+        return diagonal
+
+    @cached_property
+    def jacobi(self) -> np.ndarray:
+        """The damped inverse of the diagonal, 0 where nothing pulls, float32 (H, W)."""
+        inverse = np.divide(_DAMPING, self.diagonal, out=np.zeros_like(self.diagonal), where=self.diagonal > 0)
+        return inverse
+
+    def apply(self, u: np.ndarray) -> np.ndarray:
+        """Returns the matrix times `u`, float32 (C, H, W)."""
+        image: np.ndarray = self.diagonal * u
+        image[:, :, :-1] -= self.right * u[:, :, 1:]
+        image[:, :, 1:] -= self.right * u[:, :, :-1]
+        image[:, :-1] -= self.down * u[:, 1:]
+        image[:, 1:] -= self.down * u[:, :-1]
+        return image
+
+    def coarser(self, size: int) -> Springs:
+        """Returns the graph of 2x2 aggregates (both sides even); `size` is a node's side in pixels.
+
+        Two parallel springs of twice the length are as stiff as one: hence the factor 0.5. A known
+        pixel lies (size + 1) / 2 pixels from a node's centre, and (2 size + 1) / 2 from its aggregate's.
+        """
+        right = 0.5 * (self.right[::2, 1::2] + self.right[1::2, 1::2])
+        down = 0.5 * (self.down[1::2, ::2] + self.down[1::2, 1::2])
+        return Springs(right, down, _block_sum(self.anchor) * np.float32((size + 1) / (2 * size + 1)))
+
+    def even(self) -> Springs:
+        """Returns the same graph, padded by a row or column that nothing holds where a side is odd."""
+        pad = tuple((0, side % 2) for side in self.anchor.shape)
+        if pad == ((0, 0), (0, 0)):
+            return self
+        return Springs(np.pad(self.right, pad), np.pad(self.down, pad), np.pad(self.anchor, pad))
+
+
+def solve(springs: Springs, charge: np.ndarray, *, tolerance: float = 0.2, iterations: int = 16) -> np.ndarray:
+    """Returns u, float32 (C, H, W), with (Laplacian + anchors) u = charge; 0 where nothing pulls.
+
+    Args:
+        springs: the weights.
+        charge: float32 (C, H, W), for each pixel the sum of weight times wanted difference over its
+            springs (for an anchor: weight times known value).
+        tolerance: stop when a step changes no value by more than this.
+        iterations: at most so many steps.
+    """
+    levels = _levels(springs)
+    residual = _fitted(charge, levels[0])
+    u = np.zeros_like(residual)
+    search = _cycle(levels, residual)
+    rho = _dot(residual, search)
+    for _ in range(iterations):
+        image = levels[0].apply(search)
+        length = (rho / np.maximum(_dot(search, image), 1e-20))[:, None, None]
+        step = length * search
+        u += step
+        if np.abs(step).max() < tolerance:
+            break
+        residual -= length * image
+        cycled = _cycle(levels, residual)
+        rho, before = _dot(residual, cycled), rho
+        search = cycled + (rho / np.maximum(before, 1e-20))[:, None, None] * search
+    return u[:, : charge.shape[1], : charge.shape[2]]
+
+
+def _levels(springs: Springs) -> list[Springs]:
+    levels, size = [springs.even()], 1
+    while min(levels[-1].anchor.shape) > _COARSEST:
+        levels.append(levels[-1].coarser(size).even())
+        size *= 2
+    return levels
+
+
+def _cycle(levels: list[Springs], residual: np.ndarray) -> np.ndarray:
+    """One symmetric multigrid V-cycle from a zero guess."""
+    top = levels[0]
+    if len(levels) == 1:
+        return _smoothed(top, top.jacobi * residual, residual, 8 * _SWEEPS)
+    u = _smoothed(top, top.jacobi * residual, residual, _SWEEPS - 1)
+    below = _cycle(levels[1:], _fitted(_block_sum(residual - top.apply(u)), levels[1]))
+    u += np.repeat(np.repeat(below, 2, axis=1), 2, axis=2)[:, : u.shape[1], : u.shape[2]]
+    return _smoothed(top, u, residual, _SWEEPS)
+
+
+def _smoothed(springs: Springs, u: np.ndarray, charge: np.ndarray, sweeps: int) -> np.ndarray:
+    for _ in range(sweeps):
+        u += springs.jacobi * (charge - springs.apply(u))
+    return u
+
+
+def _fitted(values: np.ndarray, springs: Springs) -> np.ndarray:
+    height, width = springs.anchor.shape
+    if values.shape[1:] == (height, width):
+        return values.copy()
+    return np.pad(values, ((0, 0), (0, height - values.shape[1]), (0, width - values.shape[2])))
+
+
+def _block_sum(values: np.ndarray) -> np.ndarray:
+    rows = values[..., ::2, :] + values[..., 1::2, :]
+    total: np.ndarray = rows[..., ::2] + rows[..., 1::2]
+    return total
+
+
+def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    dots: np.ndarray = np.einsum("cij,cij->c", a, b)
+    return dots
