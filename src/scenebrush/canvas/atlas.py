@@ -41,7 +41,7 @@ class Atlas:
     @property
     def stride(self) -> int:
         """How far one row down is in the flat arrays."""
-        return self.label_map.shape[1]
+        return int(self.label_map.shape[1])
 
     def cut_map(self, array: np.ndarray, empty: int) -> np.ndarray:
         """Returns the atlas's part of another (H, W) array of the photo, `empty` outside of the photo."""

@@ -48,7 +48,9 @@ class Springs:
     @cached_property
     def jacobi(self) -> np.ndarray:
         """The damped inverse of the diagonal, 0 where nothing pulls, float32 (H, W)."""
-        inverse = np.divide(_DAMPING, self.diagonal, out=np.zeros_like(self.diagonal), where=self.diagonal > 0)
+        inverse: np.ndarray = np.divide(
+            _DAMPING, self.diagonal, out=np.zeros_like(self.diagonal), where=self.diagonal > 0
+        )
         return inverse
 
     def apply(self, u: np.ndarray) -> np.ndarray:

@@ -20,6 +20,7 @@ def blended(atlas: Atlas, pixels: np.ndarray, wanted: np.ndarray, shifts: np.nda
     if not copied.any():
         return pixels
     rows, columns = np.flatnonzero(copied.any(axis=1)), np.flatnonzero(copied.any(axis=0))
+    rows, columns = np.flatnonzero(copied.any(axis=1)), np.flatnonzero(copied.any(axis=0))
     box = slice(rows[0] - 1, rows[-1] + 2), slice(columns[0] - 1, columns[-1] + 2)
     inside = copied[box]
     copy = np.ascontiguousarray(pixels[box].transpose(2, 0, 1)).astype(np.float32)  # (3, h, w)
@@ -52,7 +53,7 @@ def _tie(
     shifts: np.ndarray,
     copy: np.ndarray,
 ) -> None:
-    """Sets the springs between copied neighbours along an axis; u = copy + correction, so a kept difference asks for 0."""
+    """Sets the springs between copied neighbours along an axis (u = copy + correction: a kept difference asks for 0)."""
     p, q = _pair(axis)
     both = inside[p] & inside[q]
     same = wanted[p] == wanted[q]
@@ -75,7 +76,6 @@ def _hold(
     copy: np.ndarray,
 ) -> None:
     """Anchors copied pixels to visible neighbours of their class, by the source's difference where there is one."""
-    stride = atlas.stride
     labels, photo = atlas.label_map.reshape(-1), atlas.photo.reshape(-1, 3)
     index = np.arange(labels.size).reshape(atlas.label_map.shape)[box]
     first, second = _pair(axis)

@@ -95,7 +95,8 @@ def fill(
 def _check(photo: np.ndarray, before: Layout, after: Layout, hole: np.ndarray) -> None:
     if not photo.shape[:2] == before.shape == after.shape == hole.shape:
         raise InputError(
-            f"photo {photo.shape[:2]}, layouts {before.shape} and {after.shape} and hole {hole.shape} differ in size (H, W)"
+            f"photo {photo.shape[:2]}, layouts {before.shape} and {after.shape} and hole {hole.shape}"
+            " differ in size (H, W)"
         )
 
 
