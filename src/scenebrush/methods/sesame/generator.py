@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -9,6 +12,7 @@ from torch.nn import functional as F
 from scenebrush.errors import InputError
 from scenebrush.layers.blocks import ConvolutionBlock, ResidualBlock
 from scenebrush.layers.initialisation import xavier_
+from scenebrush.layers.norms import ParameterFreeBatchNorm
 from scenebrush.layers.spade import SPADEBlock
 
 
@@ -34,6 +38,7 @@ class SesameGenerator(nn.Module):
         wide: bool = False,
         image_channels: int = 3,
         first_channels: int | None = None,
+        norm: Callable[[int], nn.Module] = ParameterFreeBatchNorm,
     ) -> None:
         """Builds the network.
 
@@ -46,12 +51,11 @@ class SesameGenerator(nn.Module):
             wide: the smallest size has twice the channels (no released script uses it).
             first_channels: what the first layer sees. None: masked image and condition together; a number: the
                 first argument of `forward` alone, with so many channels (the released code's default, "184").
+            norm: builds the parameter-free normalisation inside the SPADE layers.
         """
         super().__init__()
         if num_spade_blocks < 1:
-            raise InputError(
-                f"num_spade_blocks is {num_spade_blocks}; expected at least 1: the block that ends the core"
-            )
+            raise InputError(f"num_spade_blocks is {num_spade_blocks}; expected 1 or more: the last ends the core")
         self.condition_channels = condition_channels
         self.mixes_condition = first_channels is None
         first = image_channels + condition_channels if first_channels is None else first_channels
@@ -60,7 +64,9 @@ class SesameGenerator(nn.Module):
         widths = [width * 2**i for i in range(num_downsamplings + 1)]
         core = widths[-1] * (2 if wide else 1)
         self._build_encoder(first, widths, core, num_residual_blocks, first_kernel_size, residual_kernel_size)
-        self._build_decoder(widths, core, num_spade_blocks, spade_kernel_size)
+        self._build_decoder(
+            widths, core, num_spade_blocks, partial(SPADEBlock, kernel_size=spade_kernel_size, norm=norm)
+        )
         self.to_image = nn.Conv2d(width + (first if skips else 0), image_channels, 3, padding=1)
         xavier_(self)
 
@@ -76,14 +82,14 @@ class SesameGenerator(nn.Module):
             for i in range(num_blocks)
         )
 
-    def _build_decoder(self, widths: list[int], core: int, num_blocks: int, kernel_size: int) -> None:
+    def _build_decoder(self, widths: list[int], core: int, num_blocks: int, block: Callable[..., SPADEBlock]) -> None:
         condition, last = self.condition_channels, num_blocks - 1
         extra = widths[-1] if self.skips else 0
-        blocks = [SPADEBlock(core, core, condition, dilation=2, kernel_size=kernel_size) for _ in range(last)]
-        blocks.append(SPADEBlock(core + extra, widths[-1], condition, kernel_size=kernel_size))
+        blocks = [block(core, core, condition, dilation=2) for _ in range(last)]
+        blocks.append(block(core + extra, widths[-1], condition))
         self.core_blocks = nn.ModuleList(blocks)
         self.up_blocks = nn.ModuleList(
-            SPADEBlock(broad + (narrow if self.skips else 0), narrow, condition, kernel_size=kernel_size)
+            block(broad + (narrow if self.skips else 0), narrow, condition)
             for broad, narrow in zip(widths[:0:-1], widths[-2::-1], strict=True)
         )
 
