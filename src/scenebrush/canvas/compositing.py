@@ -53,7 +53,7 @@ def _tie(
     shifts: np.ndarray,
     copy: np.ndarray,
 ) -> None:
-    """Sets the springs between copied neighbours along an axis (u = copy + correction: a kept difference asks for 0)."""
+    """Sets the springs between copied neighbours along an axis (u = copy + correction: kept differences ask for 0)."""
     p, q = _pair(axis)
     both = inside[p] & inside[q]
     same = wanted[p] == wanted[q]
