@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -61,6 +62,7 @@ class SesameGenerator(nn.Module):
         first = image_channels + condition_channels if first_channels is None else first_channels
         self.skips = skips
         self.divisor = 2**num_downsamplings
+        self.smallest = self.divisor * (2 * (residual_kernel_size // 2) + 1)  # dilated reflection needs so much
         widths = [width * 2**i for i in range(num_downsamplings + 1)]
         core = widths[-1] * (2 if wide else 1)
         self._build_encoder(first, widths, core, num_residual_blocks, first_kernel_size, residual_kernel_size)
@@ -75,7 +77,7 @@ class SesameGenerator(nn.Module):
     ) -> None:
         self.first = ConvolutionBlock(first, widths[0], first_kernel_size, reflect=True)
         self.down_blocks = nn.ModuleList(
-            ConvolutionBlock(narrow, broad, stride=2) for narrow, broad in zip(widths, widths[1:], strict=False)
+            ConvolutionBlock(narrow, broad, stride=2) for narrow, broad in pairwise(widths)
         )
         self.residual_blocks = nn.ModuleList(
             ResidualBlock(widths[-1] if i == 0 else core, core, kernel_size, dilation=1 if i == 0 else 2)
@@ -138,3 +140,7 @@ class SesameGenerator(nn.Module):
         height, width = image.shape[2:]
         if height % self.divisor or width % self.divisor:
             raise InputError(f"image is {width}x{height}; expected sides divisible by {self.divisor}; pad it")
+        if min(height, width) < self.smallest:
+            raise InputError(
+                f"image is {width}x{height}; expected sides of at least {self.smallest}; take more context"
+            )

@@ -46,7 +46,7 @@ def original_names(keys: Iterable[str]) -> dict[str, str]:
 
 
 def from_original(state: Mapping[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
-    """Returns the authors' state dict under our names, to be loaded into `network`; the tensors are copies of its types.
+    """Returns the authors' state dict under our names, copied, to be loaded into `network`.
 
     What old files may lack (`weight_v`, batch counters) is made up, a `module.` prefix and what they hold too much
     of (the normalised `weight`) is dropped. `ModelError` names the first key that is missing, left over or of
