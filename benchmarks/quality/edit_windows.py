@@ -133,7 +133,8 @@ def report(
     figures = {name: measures.measure(cases, rendering) for name, rendering in renderings.items()}
     title = (
         f"{task}: {settings.data.name}/{settings.split}, N = {len(cases)} windows of {settings.size} px"
-        f" from {len({case.group for case in cases})} photos, seed {settings.seed}"
+        f" from {len({case.group for case in cases})} photos, holes {np.mean([case.hole.mean() for case in cases]):.1%}"
+        f" of the window, seed {settings.seed}"
     )
     comparison = compare(
         figures, [case.group for case in cases], title=title, baseline=settings.baseline, seed=settings.seed

@@ -54,7 +54,7 @@ def psnr(first: Pictures, second: Pictures, holes: Pictures | None = None) -> np
     squared = ((a.astype(np.float64) - b) ** 2).mean(axis=3)  # (N, H, W)
     weights = np.ones(squared.shape) if masks is None else masks.astype(np.float64)
     error = (squared * weights).sum(axis=(1, 2)) / weights.sum(axis=(1, 2))
-    return np.minimum(10 * np.log10(255.0**2 / np.maximum(error, 1e-12)), PSNR_CEILING)
+    return np.asarray(np.minimum(10 * np.log10(255.0**2 / np.maximum(error, 1e-12)), PSNR_CEILING))
 
 
 def _grey(picture: np.ndarray) -> np.ndarray:

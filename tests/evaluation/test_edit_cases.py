@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from scenebrush.errors import InputError
+from scenebrush.evaluation.edit_cases import EditCase, render
+from scenebrush.scene.edit import Edit
+from scenebrush.scene.scene import Scene
+
+MakeCase = Callable[..., EditCase]
+
+
+class Painter:
+    """Paints everything in its seed's colour, the visible pixels too if it is careless."""
+
+    name = "painter"
+
+    def __init__(self, careful: bool) -> None:
+        self.careful = careful
+        self.seen: list[np.ndarray] = []
+
+    def edit(self, scene: Scene, edit: Edit, *, seed: int = 0) -> np.ndarray:
+        self.seen.append(scene.photo)
+        out = np.full_like(scene.photo, seed)
+        return np.where(edit.hole[..., None], out, scene.photo) if self.careful else out
+
+
+def test_the_truth_is_hidden_and_kept(make_case: MakeCase) -> None:
+    case = make_case()
+    assert (case.scene.photo[case.hole] == 0).all()
+    assert (case.scene.photo[~case.hole] == case.truth[~case.hole]).all()
+    assert (case.truth[case.hole] > 0).any()
+    assert case.group == "photo"
+
+
+def test_every_case_is_drawn_with_its_own_seed_and_pasted_into_what_was_visible(make_case: MakeCase) -> None:
+    cases = [make_case(1), make_case(2)]
+    painter, done = Painter(careful=False), list[int]()
+    found = render(painter, cases, seed=7, report=done.append)
+    for i, case in enumerate(cases):
+        assert (found.pictures[i][case.hole] == 7 + i).all()
+        assert (found.pictures[i][~case.hole] == case.truth[~case.hole]).all()
+        assert all((photo[case.hole] == 0).all() for photo in painter.seen)
+    assert done == [1, 2]
+    assert len(found.seconds) == 2
+    assert found.touched > 0.99
+    assert render(Painter(careful=True), cases).touched == 0
+
+
+def test_wrong_pictures_and_no_cases_are_refused(make_case: MakeCase) -> None:
+    class Small:
+        name = "small"
+
+        def edit(self, scene: Scene, edit: Edit, *, seed: int = 0) -> np.ndarray:
+            return scene.photo[:10]
+
+    with pytest.raises(InputError, match=r"small returned uint8 \(10, 64, 3\); expected uint8 \(64, 64, 3\)"):
+        render(Small(), [make_case()])
+    with pytest.raises(InputError, match="0 edits"):
+        render(Small(), [])
