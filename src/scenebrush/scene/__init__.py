@@ -16,6 +16,8 @@ from scenebrush.scene.files import (
 )
 from scenebrush.scene.label_set import Kind, LabelClass, LabelSet, shipped_label_sets
 from scenebrush.scene.layout import Layout
+from scenebrush.scene.objects import SceneObject, object_at, objects_of
+from scenebrush.scene.operations import Segment
 from scenebrush.scene.scene import Scene
 
 __all__ = [
@@ -29,6 +31,10 @@ __all__ = [
     "Layout",
     "PhotoFile",
     "Scene",
+    "SceneObject",
+    "Segment",
+    "object_at",
+    "objects_of",
     "read_instance_map",
     "read_label_map",
     "read_photo",

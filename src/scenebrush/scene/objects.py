@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,19 +50,35 @@ def object_at(layout: Layout, at: tuple[float, float]) -> SceneObject:
     return SceneObject(components == components[row, column], class_id)
 
 
-def objects_of(layout: Layout, class_: str | int) -> list[SceneObject]:
-    """Returns all objects of a class, instances first, then components from top to bottom; none gives an empty list.
+def objects_of(layout: Layout, class_: str | int) -> Iterator[SceneObject]:
+    """Yields all objects of a class, instances first, then components from top to bottom.
 
     Raises:
         LabelError: the label set has no such class.
     """
     class_id = layout.label_set.find(class_).id
-    found: list[SceneObject] = []
     if layout.instance_map is not None:
-        numbers = np.unique(layout.instance_map[layout.label_map == class_id])
-        found = [SceneObject(layout.instance_map == n, class_id, int(n)) for n in numbers if n > 0]
+        for number in np.unique(layout.instance_map[layout.label_map == class_id]):
+            if number > 0:
+                yield SceneObject(layout.instance_map == number, class_id, int(number))
     components, count = ndimage.label(_loose(layout, class_id), structure=EIGHT)
-    return found + [SceneObject(components == n, class_id) for n in range(1, count + 1)]
+    for number in range(1, count + 1):
+        yield SceneObject(components == number, class_id)
+
+
+def things_within(layout: Layout, region: np.ndarray) -> Iterator[np.ndarray]:
+    """Yields the objects (things) of a region as masks, bool (H, W) each, cut off at the region's edge."""
+    things = region & layout.label_set.is_kind(layout.label_map, "thing")
+    loose = things
+    if layout.instance_map is not None:
+        for number in np.unique(layout.instance_map[things]):
+            if number > 0:
+                yield things & (layout.instance_map == number)
+        loose = things & (layout.instance_map == 0)
+    for class_id in np.unique(layout.label_map[loose]):
+        components, count = ndimage.label(loose & (layout.label_map == class_id), structure=EIGHT)
+        for number in range(1, count + 1):
+            yield components == number
 
 
 def checked_point(layout: Layout, at: tuple[float, float]) -> tuple[int, int]:
@@ -93,4 +110,5 @@ def new_instance(layout: Layout) -> int:
 def _loose(layout: Layout, class_id: int) -> np.ndarray:
     """Pixels of a class that belong to no instance."""
     of_class = layout.label_map == class_id
-    return of_class if layout.instance_map is None else of_class & (layout.instance_map == 0)
+    loose: np.ndarray = of_class if layout.instance_map is None else of_class & (layout.instance_map == 0)
+    return loose

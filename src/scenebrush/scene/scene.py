@@ -9,6 +9,8 @@ from typing import Self
 import numpy as np
 
 from scenebrush.errors import InputError
+from scenebrush.scene import operations
+from scenebrush.scene.edit import Edit
 from scenebrush.scene.files import MAX_MEGAPIXELS, PhotoFile, read_instance_map, read_label_map, read_photo
 from scenebrush.scene.label_set import LabelSet
 from scenebrush.scene.layout import Layout
@@ -65,6 +67,21 @@ class Scene:
         if instances is not None:
             instance_map = read_instance_map(instances, label_map, classes, max_megapixels=max_megapixels)
         return cls(opened.pixels, Layout(label_map, classes, instance_map), opened)
+
+    add = operations.add
+    erase = operations.erase
+    move = operations.move
+    paint = operations.paint
+    relabel = operations.relabel
+    resize = operations.resize
+
+    def apply(self, edit: Edit, photo: np.ndarray) -> Scene:
+        """Returns the scene after an edit: its layout, and the photo that a method made of it, uint8 (H, W, 3).
+
+        Raises:
+            InputError: a photo of another size or type.
+        """
+        return Scene(photo, edit.layout)
 
 
 def _check_same_size(photo: str, size: tuple[int, ...], labels: str | Path, map_size: tuple[int, ...]) -> None:

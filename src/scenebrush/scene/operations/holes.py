@@ -1,0 +1,140 @@
+"""Holes: an object's pixels, a rim for sloppy label edges, and the shadow on the ground below it."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+from scipy import ndimage
+
+from scenebrush.scene.label_set import LabelSet
+from scenebrush.scene.layout import Layout
+from scenebrush.scene.objects import EIGHT, bounding_box
+
+SHADOW_REACH = 0.3
+"""How far beside and below an object its shadow is looked for, in heights of the object."""
+
+_GROUND = re.compile(
+    r"\b(road|street|sidewalk|pavement|ground|floor|grass|earth|sand|parking|terrain|dirt|path|field|gravel|"
+    r"playingfield|runway|land|snow|mud|moss|carpet|rug|mat|railroad|platform|track)\b"
+)
+_DARKER = 0.8  # of the ground's usual brightness; below, it lies in shadow
+_CONTACT_SHARE = 0.05  # of the object's height: the strip below it that is taken whatever its brightness
+
+
+def default_rim(mask: np.ndarray) -> int:
+    """Returns how many pixels label edges are off, as a rule: 2 to 4, more in large pictures for large objects."""
+    largest = max(4, round(0.006 * min(mask.shape)))
+    return int(np.clip(round(0.03 * np.sqrt(np.count_nonzero(mask))), 2, largest))
+
+
+def dilate(mask: np.ndarray, radius: int) -> np.ndarray:
+    """Returns the pixels within `radius` of the mask, bool (H, W)."""
+    grown = mask.copy()
+    if radius <= 0 or not mask.any():
+        return grown
+    window = around(mask, radius + 1)
+    grown[window] = ndimage.distance_transform_edt(~mask[window]) <= radius
+    return grown
+
+
+def around(mask: np.ndarray, margin: int) -> tuple[slice, slice]:
+    """Returns the rows and columns of the mask's bounding box, grown by a margin."""
+    x, y, width, height = bounding_box(mask)
+    rows = slice(max(0, y - margin), min(mask.shape[0], y + height + margin))
+    return rows, slice(max(0, x - margin), min(mask.shape[1], x + width + margin))
+
+
+def rim(layout: Layout, mask: np.ndarray, radius: int | None) -> np.ndarray:
+    """Returns the pixels beside the mask that may still show it, bool (H, W); never those of other objects.
+
+    Args:
+        layout: what is there.
+        mask: bool (H, W).
+        radius: in pixels; None = `default_rim`.
+    """
+    grown = dilate(mask, default_rim(mask) if radius is None else radius)
+    beside: np.ndarray = grown & ~mask & ~layout.label_set.is_kind(layout.label_map, "thing")
+    return beside
+
+
+def ground_ids(label_set: LabelSet) -> tuple[int, ...]:
+    """Returns the ids of the stuff classes that things stand on and cast shadows on, by their names."""
+    return tuple(
+        c.id for c in label_set.classes if c.kind == "stuff" and _GROUND.search(re.sub("[_-]", " ", c.name.lower()))
+    )
+
+
+def contact_strip(layout: Layout, mask: np.ndarray) -> np.ndarray:
+    """Returns the thin strip of ground below the foot of a mask, bool (H, W), where its shadow begins."""
+    strip = _below_foot(mask, max(2, round(_CONTACT_SHARE * bounding_box(mask)[3])))
+    beneath: np.ndarray = strip & ~mask & np.isin(layout.label_map, ground_ids(layout.label_set))
+    return beneath
+
+
+def stands_on_ground(layout: Layout, mask: np.ndarray) -> bool:
+    """Returns whether most of what lies just below the foot of the mask is ground."""
+    below = _below_foot(mask, 2)
+    if not below.any():
+        return False
+    return bool(np.mean(np.isin(layout.label_map[below], ground_ids(layout.label_set))) > 0.5)
+
+
+def find_shadow(photo: np.ndarray, layout: Layout, mask: np.ndarray, reach: float = SHADOW_REACH) -> np.ndarray:
+    """Returns the ground that an object darkens, bool (H, W); nothing where it stands on no ground.
+
+    A thin strip below the foot is always taken; beyond it, up to `reach` object heights away, what is darker than
+    the same ground around and hangs together with the object.
+    """
+    shadow = np.zeros_like(mask)
+    _, _, width, height = bounding_box(mask)
+    if reach <= 0:
+        return shadow
+    window = around(mask, max(width, height) // 2 + max(2, round(reach * height)) + 2)
+    near = Layout(layout.label_map[window], layout.label_set)
+    if stands_on_ground(near, mask[window]):
+        shadow[window] = _shadow_within(photo[window], near, mask[window], reach)
+    return shadow
+
+
+def _shadow_within(photo: np.ndarray, layout: Layout, mask: np.ndarray, reach: float) -> np.ndarray:
+    x, y, width, height = bounding_box(mask)
+    far = max(2, round(reach * height))
+    ground = np.isin(layout.label_map, ground_ids(layout.label_set)) & ~mask
+    zone = np.zeros_like(mask)
+    zone[y + height // 2 : y + height + far, max(0, x - far) : x + width + far] = True
+    strip = contact_strip(layout, mask)
+    dark = _dark(photo, layout.label_map, zone & ground, ground & ~zone)
+    components, _ = ndimage.label(dark | mask | strip, structure=EIGHT)
+    attached = np.isin(components, np.unique(components[mask])) & dark
+    penumbra = ndimage.binary_dilation(attached, structure=EIGHT) & zone & ground
+    shadow: np.ndarray = penumbra | strip
+    return shadow
+
+
+def _below_foot(mask: np.ndarray, depth: int) -> np.ndarray:
+    """The `depth` pixels below the lowest pixel of each column, where that lies in the lower 40 % of the mask."""
+    x, y, width, height = bounding_box(mask)
+    columns = np.arange(x, x + width)
+    lowest = mask.shape[0] - 1 - np.argmax(mask[::-1, x : x + width], axis=0)
+    of_foot = mask[:, x : x + width].any(axis=0) & (lowest >= y + 0.6 * height - 1)
+    below = np.zeros_like(mask)
+    for offset in range(1, depth + 1):
+        rows = lowest[of_foot] + offset
+        valid = rows < mask.shape[0]
+        below[rows[valid], columns[of_foot][valid]] = True
+    return below
+
+
+def _dark(photo: np.ndarray, labels: np.ndarray, near: np.ndarray, far: np.ndarray) -> np.ndarray:
+    """Where `near` pixels are darker than is usual for their class among the `far` ones, bool (h, w)."""
+    brightness = ndimage.uniform_filter(photo.mean(axis=2), 3)
+    dark = np.zeros_like(near)
+    for class_id in np.unique(labels[near]):
+        here, there = near & (labels == class_id), far & (labels == class_id)
+        if np.count_nonzero(there) < 30:
+            continue  # nothing to compare with
+        usual = float(np.median(brightness[there]))
+        dark |= here & (brightness < _DARKER * usual)
+    # All dark is no shadow of this object: the ground itself differs there.
+    return dark if np.count_nonzero(dark) < 0.8 * np.count_nonzero(near) else np.zeros_like(dark)
