@@ -105,11 +105,21 @@ def _shadow_within(photo: np.ndarray, layout: Layout, mask: np.ndarray, reach: f
     zone[y + height // 2 : y + height + far, max(0, x - far) : x + width + far] = True
     strip = contact_strip(layout, mask)
     dark = _dark(photo, layout.label_map, zone & ground, ground & ~zone)
+    dark = _ending(dark, zone, dilate(mask, max(2, far // 3)))
     components, _ = ndimage.label(dark | mask | strip, structure=EIGHT)
     attached = np.isin(components, np.unique(components[mask])) & dark
     penumbra = ndimage.binary_dilation(attached, structure=EIGHT) & zone & ground
     shadow: np.ndarray = penumbra | strip
     return shadow
+
+
+def _ending(dark: np.ndarray, zone: np.ndarray, close: np.ndarray) -> np.ndarray:
+    """Dark areas that run on beyond the zone are not this object's alone: only what is close to it is kept of them."""
+    components, _ = ndimage.label(dark, structure=EIGHT)
+    edge = zone & ~ndimage.binary_erosion(zone, structure=EIGHT, border_value=1)
+    running_on = np.unique(components[edge & dark])
+    ending: np.ndarray = dark & (close | ~np.isin(components, running_on))
+    return ending
 
 
 def _below_foot(mask: np.ndarray, depth: int) -> np.ndarray:
