@@ -141,7 +141,7 @@ def silhouette_hole(
     roughness: float = 1.0,
     below: float = 0.12,
 ) -> np.ndarray:
-    """Returns the silhouette, dilated by a random amount with a rough rim; it always covers the object.
+    """Returns the silhouette, dilated by a random amount with a rough rim; it covers the object and its gaps.
 
     Args:
         silhouette: bool (H, W), the object's own pixels.
@@ -162,7 +162,7 @@ def silhouette_hole(
     distance = ndimage.distance_transform_edt(~part)
     rim = radius * (1 + roughness * smooth_noise(rng, part.shape, max(4.0, longer / 4)))
     hole = np.zeros(silhouette.shape, bool)
-    hole[rows, columns] = part | (distance <= rim)
+    hole[rows, columns] = ndimage.binary_fill_holes(part | (distance <= rim))
     return hole
 
 

@@ -55,9 +55,7 @@ class MeasuringWindows:
                 f"{photos.folder / photos.split} holds no object with a longer side of {least_object} to {largest:g}"
                 " pixels; give a smaller least_object or a larger size"
             )
-        self._in_photo = [
-            ObjectChooser(tuple(o for o in fitting if o.photo == i), weights) for i in range(len(photos))
-        ]
+        self._in_photo = [ObjectChooser(tuple(o for o in fitting if o.photo == i), weights) for i in range(len(photos))]
 
     def draw(self, task: Task, n: int, seed: int = 0) -> list[Window]:
         """Returns `n` windows: every photo once in a drawn order, then every photo again, and so on.
