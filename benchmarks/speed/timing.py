@@ -63,7 +63,7 @@ def processor() -> str:
 
 
 def street(width: int, height: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Returns a made-up street: photo uint8 (H, W, 3), label map (H, W) in camvid ids: sky, building, pavement, road."""
+    """Returns a made-up street: photo uint8 (H, W, 3), label map (H, W) in camvid ids (sky, building, road ...)."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:height, :width].astype(np.float32)
     skyline = height * (0.32 + 0.03 * np.sin(x / width * 19))
