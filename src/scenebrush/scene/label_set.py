@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
@@ -63,6 +63,11 @@ class LabelSet:
                 f"{source} is no label set ({error}); expected"
                 ' {"name", "ignore_id", "classes": [{"id", "name", "color", "kind"}]}'
             ) from error
+
+    def to_json(self) -> str:
+        """Returns the text of a label set file, which `load` reads."""
+        data = {"name": self.name, "ignore_id": self.ignore_id, "classes": [asdict(c) for c in self.classes]}
+        return json.dumps(data, indent=1) + "\n"
 
     @cached_property
     def ids(self) -> tuple[int, ...]:

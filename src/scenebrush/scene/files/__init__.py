@@ -5,6 +5,7 @@ from __future__ import annotations
 from scenebrush.scene.files.instances import Convention, is_cityscapes, mixed_instances, read_instance_map
 from scenebrush.scene.files.maps import (
     read_label_map,
+    read_mask,
     read_raw_map,
     unknown_colors,
     unknown_ids,
@@ -26,6 +27,7 @@ __all__ = [
     "photo_format",
     "read_instance_map",
     "read_label_map",
+    "read_mask",
     "read_photo",
     "read_raw_map",
     "unknown_colors",

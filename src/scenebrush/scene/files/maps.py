@@ -8,7 +8,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image
 
-from scenebrush.errors import InputError, LabelError
+from scenebrush.errors import EditError, InputError, LabelError
 from scenebrush.scene.files.opening import MAX_MEGAPIXELS, open_picture
 from scenebrush.scene.files.writing import write_whole
 from scenebrush.scene.label_set import LabelSet
@@ -49,6 +49,26 @@ def read_raw_map(path: str | Path, *, max_megapixels: float | None = MAX_MEGAPIX
     """Returns the integers of a one-channel picture, int32 (H, W), unchecked (palette: its indices)."""
     with open_picture(path, max_megapixels) as image:
         return _integers(path, image, "map")
+
+
+def read_mask(path: str | Path, *, max_megapixels: float | None = MAX_MEGAPIXELS) -> np.ndarray:
+    """Returns a mask, bool (H, W): what is brighter than half of the brightest, or more opaque where opacity varies.
+
+    Raises:
+        EditError: nothing is marked.
+        InputError: missing, no picture, truncated, or larger than the limit.
+    """
+    with open_picture(path, max_megapixels) as image:
+        if image.mode in ("1", "L", "P") or image.mode.startswith("I"):
+            values = np.asarray(image).astype(np.int64)
+        else:
+            opacity = np.asarray(image.convert("RGBA"))[:, :, 3]
+            values = opacity if opacity.min() < opacity.max() else np.asarray(image.convert("L"))
+    highest = int(values.max(initial=0))
+    if highest <= 0:
+        raise EditError(f"mask {path} is empty; mark what is meant in white on black")
+    mask: np.ndarray = values > highest / 2
+    return mask
 
 
 def write_label_map(path: str | Path, label_map: np.ndarray, label_set: LabelSet) -> Path:

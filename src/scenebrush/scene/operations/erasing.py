@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import ndimage
 
 from scenebrush.errors import EditError
 from scenebrush.scene.edit import Edit
@@ -70,8 +71,10 @@ def clear(scene: Scene, region: np.ndarray, gone: tuple[int, ...], dilate: int |
     layout = scene.layout
     darkened = shadows_of(scene, region, shadow)
     hole = region | rim(layout, region, dilate) | darkened
-    # The rim's unlabelled pixels are made anew as well, so they get a class.
-    unlabelled = hole & layout.label_set.is_kind(layout.label_map, "void")
+    # Unlabelled pixels of the rim, or shut in by the hole, are made anew as well, so they get a class.
+    void = layout.label_set.is_kind(layout.label_map, "void")
+    hole |= ndimage.binary_fill_holes(hole) & void
+    unlabelled = hole & void
     filled = refill(layout, region | unlabelled, gone)
     return Clearing(hole, darkened, Layout(filled.label_map, layout.label_set, filled.instance_map))
 

@@ -1,0 +1,111 @@
+"""Edit scripts: several operations in a JSON file, checked before anything is done."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from scenebrush.errors import InputError, ScenebrushError, nearest_name
+from scenebrush.scene.edit import Edit
+from scenebrush.scene.label_set import LabelSet
+from scenebrush.scene.scene import Scene
+from scenebrush.scene.script_steps import STEPS, Script, Sources, Step
+
+
+@dataclass(frozen=True)
+class ScriptedEdit:
+    """One edit of a script: call it with a scene to get the `Edit`; its errors name its place in the script."""
+
+    place: str
+    step: Step
+    run: Callable[[Scene], Edit]
+
+    def __call__(self, scene: Scene) -> Edit:
+        try:
+            return self.run(scene)
+        except ScenebrushError as error:
+            raise type(error)(f"{self.place}: {error}") from error
+
+
+def read_script(path: str | Path, label_set: LabelSet) -> list[ScriptedEdit]:
+    """Returns the edits of a script, in order; masks and donors are read at once, relative to the script's folder.
+
+    Args:
+        path: the JSON file, `{"edits": [{"op": "erase", "at": [x, y]}, ...]}`.
+        label_set: the classes of the scenes to be edited.
+
+    Raises:
+        InputError: a missing file, broken JSON, or mistakes; every one is named with its place.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path} does not exist; give the path of an edit script (JSON)")
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f'{path} is no JSON ({error}); write {{"edits": [...]}}') from error
+    return parse_script(data, label_set, folder=path.parent, name=str(path))
+
+
+def parse_script(
+    data: object, label_set: LabelSet, *, folder: str | Path = ".", name: str = "edit script"
+) -> list[ScriptedEdit]:
+    """Returns the edits of a script given as parsed JSON; see `read_script`.
+
+    Args:
+        data: `{"edits": [...]}`.
+        label_set: the classes of the scenes to be edited.
+        folder: where relative paths in it start.
+        name: what errors call it.
+    """
+    if isinstance(data, list):
+        data = {"edits": data}
+    try:
+        script = Script.model_validate(data)
+    except ValidationError as error:
+        raise InputError(f"{name}: {'; '.join(_mistake(e, data) for e in error.errors())}") from error
+    sources, edits, mistakes = Sources(Path(folder), label_set), [], []
+    for number, step in enumerate(script.edits):
+        place = f"edits[{number}]"
+        try:
+            edits.append(ScriptedEdit(f"{name}: {place}", step, step.prepared(sources)))
+        except ScenebrushError as error:
+            mistakes.append(f"{place}: {error}")
+    if mistakes:
+        raise InputError(f"{name}: {'; '.join(mistakes)}")
+    return edits
+
+
+def _mistake(error: Any, data: object) -> str:
+    """One line for one of pydantic's findings: its place, and what is wrong."""
+    location = [part for part in error["loc"] if part not in STEPS]  # the union's tag is no place in the file
+    place = re.sub(r"^\.", "", "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in location))
+    kind, value = error["type"], error.get("input")
+    if kind == "union_tag_invalid":
+        op = error["ctx"]["tag"]
+        return f"{place}: unknown op {op!r}{nearest_name(op, STEPS)}; there are {', '.join(STEPS)}"
+    if kind == "union_tag_not_found":
+        return f'{place}: has no "op"; give one of {", ".join(STEPS)}'
+    if kind == "extra_forbidden":
+        fields = _fields(error["loc"])
+        parent, _, wrong = place.rpartition(".")
+        return (
+            f"{parent or 'script'}: unknown field {wrong!r}{nearest_name(wrong, fields)}; it takes {', '.join(fields)}"
+        )
+    if kind == "missing":
+        parent, _, wanted = place.rpartition(".")
+        return f"{parent or 'script'}: {wanted!r} is missing"
+    message = str(error["msg"]).removeprefix("Value error, ")
+    shown = f" (found {value!r})" if isinstance(value, str | int | float | list) and len(repr(value)) < 60 else ""
+    return f"{place or 'script'}: {message[:1].lower()}{message[1:]}{shown}"
+
+
+def _fields(location: tuple[Any, ...]) -> list[str]:
+    model = next((STEPS[part] for part in location if part in STEPS), Script)
+    return [field.alias or name for name, field in model.model_fields.items()]

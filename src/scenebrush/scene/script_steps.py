@@ -1,0 +1,263 @@
+"""The edits that a script can hold: one model for each operation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, model_validator
+
+from scenebrush.errors import EditError, LabelError
+from scenebrush.scene import operations
+from scenebrush.scene.edit import Edit
+from scenebrush.scene.files import read_mask
+from scenebrush.scene.label_set import LabelSet
+from scenebrush.scene.operations.shapes import box_mask, placed, polygon_mask
+from scenebrush.scene.scene import Scene
+
+Operation = Callable[[Scene], Edit]
+Point = tuple[float, float]
+Scale = PositiveFloat | tuple[PositiveFloat, PositiveFloat]
+
+
+class Sources:
+    """Where a script's files and class names come from.
+
+    Args:
+        folder: relative paths start here.
+        label_set: the classes of the scenes to be edited.
+    """
+
+    def __init__(self, folder: Path, label_set: LabelSet) -> None:
+        self.folder = folder
+        self.label_set = label_set
+
+    def class_id(self, name: str | int) -> int:
+        """Returns the id of a class; `LabelError` with the nearest name if there is none."""
+        try:
+            return self.label_set.find(name).id
+        except LabelError as error:
+            raise LabelError(f"unknown class {name!r}{_hint(error)}") from error
+
+    def mask(self, path: str) -> np.ndarray:
+        """Returns a mask file, bool (h, w)."""
+        return read_mask(self.folder / path)
+
+    def donor(self, photo: str, labels: str | None, label_set: str | None, instances: str | None) -> Scene:
+        """Returns another scene; its label map is `<photo>.labels.png` beside it if not given."""
+        photo_path = self.folder / photo
+        label_path = self.folder / labels if labels else photo_path.with_suffix(".labels.png")
+        classes = self.label_set if label_set is None else LabelSet.load(self._set(label_set))
+        return Scene.open(photo_path, label_path, classes, None if instances is None else self.folder / instances)
+
+    def _set(self, label_set: str) -> str | Path:
+        return self.folder / label_set if label_set.endswith(".json") else label_set
+
+
+class _Step(BaseModel):
+    model_config = ConfigDict(extra="forbid", populate_by_name=True, frozen=True, allow_inf_nan=False)
+
+    dilate: Annotated[int, Field(ge=0, le=1000)] | None = None
+
+    def prepared(self, sources: Sources) -> Operation:
+        """Returns the operation, with its files read and its class names checked."""
+        raise NotImplementedError
+
+    def given(self, *names: str) -> dict[str, Any]:
+        """The values of these fields, where they are set."""
+        return {name: getattr(self, name) for name in names if name in self.model_fields_set}
+
+    def one_of(self, *names: str) -> Self:
+        """Refuses unless exactly one of these fields is set."""
+        fields = type(self).model_fields
+        if sum(getattr(self, name) is not None for name in names) != 1:
+            shown = [repr(fields[name].alias or name) for name in names]
+            raise ValueError(f"give exactly one of {', '.join(shown)}")
+        return self
+
+
+class EraseStep(_Step):
+    """`{"op": "erase", "at": [x, y]}`, or with "class" or "mask" for "at"; "to" names what comes instead."""
+
+    op: Literal["erase"]
+    at: Point | None = None
+    class_: str | int | None = Field(None, alias="class")
+    mask: str | None = None
+    to: str | int | None = None
+    shadow: Annotated[float, Field(ge=0)] | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        return self.one_of("at", "class_", "mask")
+
+    def prepared(self, sources: Sources) -> Operation:
+        options = self.given("at", "dilate", "shadow")
+        if self.class_ is not None:
+            options["class_"] = sources.class_id(self.class_)
+        if self.to is not None:
+            options["to"] = sources.class_id(self.to)
+        if self.mask is not None:
+            options["mask"] = sources.mask(self.mask)
+        return partial(operations.erase, **options)
+
+
+class AddStep(_Step):
+    """`{"op": "add", "class": "car", "mask": "m.png", "at": [x, y]}`, or with "polygon", "box", or "from" for "mask".
+
+    With `"from": "other.jpg", "labels": "other.png", "pick": [x, y]` the object at `pick` of that photo is copied.
+    """
+
+    op: Literal["add"]
+    class_: str | int | None = Field(None, alias="class")
+    mask: str | None = None
+    polygon: Annotated[list[Point], Field(min_length=3)] | None = None
+    box: tuple[float, float, PositiveFloat, PositiveFloat] | None = None
+    from_: str | None = Field(None, alias="from")
+    labels: str | None = None
+    label_set: str | None = None
+    instances: str | None = None
+    pick: Point | None = None
+    at: Point | None = None
+    scale: Scale = 1.0
+    rotate: float = 0.0
+    flip: bool = False
+    behind: bool = False
+    shadow: Annotated[float, Field(ge=0)] | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.from_ is None:
+            extra = self.given("labels", "label_set", "instances", "pick", "scale", "rotate", "flip")
+            if extra:
+                raise ValueError(f"{', '.join(map(repr, extra))} go with 'from'")
+            if self.class_ is None:
+                raise ValueError("'class' is missing")
+        elif self.pick is None and self.mask is None:
+            raise ValueError("'from' needs 'pick', a point on the object in that photo, or its 'mask' there")
+        return self if self.from_ is not None else self.one_of("mask", "polygon", "box")
+
+    def prepared(self, sources: Sources) -> Operation:
+        options = self.given("at", "polygon", "box", "scale", "rotate", "flip", "behind", "dilate", "shadow")
+        if self.class_ is not None:
+            options["class_"] = sources.class_id(self.class_)
+        if self.from_ is not None:
+            options["segment"] = self._segment(sources)
+            sources.class_id(options.get("class_", options["segment"].class_name))
+        elif self.mask is not None:
+            options["mask"] = sources.mask(self.mask)
+        return partial(operations.add, **options)
+
+    def _segment(self, sources: Sources) -> operations.Segment:
+        assert self.from_ is not None
+        donor = sources.donor(self.from_, self.labels, self.label_set, self.instances)
+        if self.mask is not None:
+            return operations.Segment(donor, placed(sources.mask(self.mask), None, donor.layout.shape))
+        assert self.pick is not None
+        return operations.Segment.at(donor, self.pick)
+
+
+class MoveStep(_Step):
+    """`{"op": "move", "at": [x, y], "by": [dx, dy], "scale": 1.2, "flip": false}`."""
+
+    op: Literal["move"]
+    at: Point
+    by: Point = (0.0, 0.0)
+    scale: Scale = 1.0
+    rotate: float = 0.0
+    flip: bool = False
+    behind: bool = False
+    shadow: Annotated[float, Field(ge=0)] | None = None
+
+    def prepared(self, sources: Sources) -> Operation:
+        return partial(
+            operations.move,
+            **self.given("at", "by", "scale", "rotate", "flip", "behind", "dilate", "shadow"),
+        )
+
+
+class ResizeStep(_Step):
+    """`{"op": "resize", "at": [x, y], "scale": [1.5, 1]}`."""
+
+    op: Literal["resize"]
+    at: Point
+    scale: Scale
+    behind: bool = False
+    shadow: Annotated[float, Field(ge=0)] | None = None
+
+    def prepared(self, sources: Sources) -> Operation:
+        return partial(operations.resize, **self.given("at", "scale", "behind", "dilate", "shadow"))
+
+
+class RelabelStep(_Step):
+    """`{"op": "relabel", "at": [x, y], "to": "building"}`."""
+
+    op: Literal["relabel"]
+    at: Point
+    to: str | int
+
+    def prepared(self, sources: Sources) -> Operation:
+        return partial(operations.relabel, to=sources.class_id(self.to), **self.given("at", "dilate"))
+
+
+class PaintStep(_Step):
+    """`{"op": "paint", "class": "sky", "mask": "m.png"}`, or with "polygon" or "box" for "mask"."""
+
+    op: Literal["paint"]
+    class_: str | int = Field(alias="class")
+    mask: str | None = None
+    polygon: Annotated[list[Point], Field(min_length=3)] | None = None
+    box: tuple[float, float, PositiveFloat, PositiveFloat] | None = None
+    at: Point | None = None
+    shadow: Annotated[float, Field(ge=0)] | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        return self.one_of("mask", "polygon", "box")
+
+    def prepared(self, sources: Sources) -> Operation:
+        class_id = sources.class_id(self.class_)
+        mask = None if self.mask is None else sources.mask(self.mask)
+        options = self.given("dilate", "shadow")
+
+        def run(scene: Scene) -> Edit:
+            return operations.paint(scene, class_id, self._region(mask, scene.layout.shape), **options)
+
+        return run
+
+    def _region(self, mask: np.ndarray | None, shape: tuple[int, int]) -> np.ndarray:
+        if mask is not None:
+            return placed(mask, self.at, shape)
+        if self.at is not None:
+            raise EditError("'at' goes with a mask; give polygon and box where they are to be")
+        if self.polygon is not None:
+            return polygon_mask(self.polygon, shape)
+        assert self.box is not None
+        return box_mask(self.box, shape)
+
+
+Step = EraseStep | AddStep | MoveStep | ResizeStep | RelabelStep | PaintStep
+STEPS: dict[str, type[Any]] = {
+    "erase": EraseStep,
+    "add": AddStep,
+    "move": MoveStep,
+    "resize": ResizeStep,
+    "relabel": RelabelStep,
+    "paint": PaintStep,
+}
+
+
+class Script(BaseModel):
+    """`{"edits": [...]}`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    edits: list[Annotated[Step, Field(discriminator="op")]]
+
+
+def _hint(error: LabelError) -> str:
+    text = str(error)
+    start = text.find(" (did you mean")
+    return text[start : text.find(")", start) + 1] if start >= 0 else ""
