@@ -86,6 +86,7 @@ def _mistake(error: Any, data: object) -> str:
     """One line for one of pydantic's findings: its place, and what is wrong."""
     location = [part for part in error["loc"] if part not in STEPS]  # the union's tag is no place in the file
     place = re.sub(r"^\.", "", "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in location))
+    parent, _, last = place.rpartition(".")
     kind, value = error["type"], error.get("input")
     if kind == "union_tag_invalid":
         op = error["ctx"]["tag"]
@@ -94,16 +95,18 @@ def _mistake(error: Any, data: object) -> str:
         return f'{place}: has no "op"; give one of {", ".join(STEPS)}'
     if kind == "extra_forbidden":
         fields = _fields(error["loc"])
-        parent, _, wrong = place.rpartition(".")
-        return (
-            f"{parent or 'script'}: unknown field {wrong!r}{nearest_name(wrong, fields)}; it takes {', '.join(fields)}"
-        )
+        return _at(parent, f"unknown field {last!r}{nearest_name(last, fields)}; it takes {', '.join(fields)}")
     if kind == "missing":
-        parent, _, wanted = place.rpartition(".")
-        return f"{parent or 'script'}: {wanted!r} is missing"
+        return _at(parent, f"{last!r} is missing")
+    if kind.startswith("model"):
+        return _at(place, 'expected an object, {"op": ...}' if place else 'expected an object, {"edits": [...]}')
     message = str(error["msg"]).removeprefix("Value error, ")
     shown = f" (found {value!r})" if isinstance(value, str | int | float | list) and len(repr(value)) < 60 else ""
-    return f"{place or 'script'}: {message[:1].lower()}{message[1:]}{shown}"
+    return _at(place, f"{message[:1].lower()}{message[1:]}{shown}")
+
+
+def _at(place: str, message: str) -> str:
+    return f"{place}: {message}" if place else message
 
 
 def _fields(location: tuple[Any, ...]) -> list[str]:

@@ -8,7 +8,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
 from scenebrush.errors import EditError, LabelError
 from scenebrush.scene import operations
@@ -20,7 +29,17 @@ from scenebrush.scene.scene import Scene
 
 Operation = Callable[[Scene], Edit]
 Point = tuple[float, float]
-Scale = PositiveFloat | tuple[PositiveFloat, PositiveFloat]
+
+
+def _plain_message(value: object, validate: ValidatorFunctionWrapHandler) -> object:
+    """One message for a union, instead of one for each of its members."""
+    try:
+        return validate(value)
+    except ValidationError as error:
+        raise ValueError("give a factor above 0, or two of them, [horizontal, vertical]") from error
+
+
+Scale = Annotated[PositiveFloat | tuple[PositiveFloat, PositiveFloat], WrapValidator(_plain_message)]
 
 
 class Sources:
