@@ -7,14 +7,13 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 from scipy import ndimage
 
 from scenebrush.data.holes import Box
 from scenebrush.errors import InputError, LabelError
+from scenebrush.scene.files import PHOTO_SUFFIXES, read_instance_map, read_label_map, read_photo
 from scenebrush.scene.label_set import LabelSet
 
-_PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png")
 _LEAST_COMPONENT = 40  # pixels; smaller connected components are specks of the labelling, not objects
 
 
@@ -77,6 +76,11 @@ class SplitInMemory:
             table[self.label_set.ignore_id] = True
         return table
 
+    @property
+    def has_stuff(self) -> bool:
+        """Whether backgrounds are labelled; where only things are (COCO), what is unlabelled is background."""
+        return bool(self.label_set.of_kind("stuff"))
+
     def _kind_table(self, kind: str) -> np.ndarray:
         table = np.zeros(max(*self.label_set.ids, self.label_set.ignore_id or 0, 255) + 1, bool)
         table[[c.id for c in self.label_set.classes if c.kind == kind]] = True
@@ -84,7 +88,7 @@ class SplitInMemory:
 
 
 def _photo_paths(folder: Path) -> list[Path]:
-    paths = sorted(p for p in (folder / "images").glob("*") if p.suffix.lower() in _PHOTO_SUFFIXES)
+    paths = sorted(p for p in (folder / "images").glob("*") if p.suffix.lower() in PHOTO_SUFFIXES)
     if not paths:
         raise InputError(f"{folder / 'images'} holds no photos; a scene folder has <split>/images/*.jpg or *.png")
     return paths
@@ -94,34 +98,22 @@ def _read_pair(path: Path, label_set: LabelSet) -> LabelledPhoto:
     label_path = path.parent.parent / "labels" / f"{path.stem}.png"
     if not label_path.is_file():
         raise InputError(f"{label_path} is missing; every photo needs a label map of the same stem")
-    with Image.open(path) as file:
-        photo = np.asarray(file.convert("RGB"))
-    label_map = _read_map(label_path)
+    photo, label_map = read_photo(path).pixels, read_label_map(label_path, label_set)
     if photo.shape[:2] != label_map.shape:
         raise LabelError(
             f"{label_path} is {label_map.shape[1]}x{label_map.shape[0]}, its photo"
             f" {photo.shape[1]}x{photo.shape[0]}; scale the map with nearest neighbour"
         )
-    return LabelledPhoto(path.stem, photo, label_map, _instances(path, label_map, label_set))
-
-
-def _read_map(path: Path) -> np.ndarray:
-    with Image.open(path) as file:
-        array = np.asarray(file)
-    if array.ndim != 2:
-        raise LabelError(f"{path} has {array.shape[2]} channels; a map is a palette or grey PNG whose value is the id")
-    return _small(array)
+    instance_map = _instances(path, label_map, label_set)
+    return LabelledPhoto(path.stem, photo, _small(label_map), _small(instance_map))
 
 
 def _instances(path: Path, label_map: np.ndarray, label_set: LabelSet) -> np.ndarray:
     for name in ("instances", "instances_derived"):
         instance_path = path.parent.parent / name / f"{path.stem}.png"
         if instance_path.is_file():
-            instance_map = _read_map(instance_path)
-            if instance_map.shape != label_map.shape:
-                raise LabelError(f"{instance_path} and its label map differ in size; both are (H, W) of the photo")
-            return instance_map
-    return _small(connected_objects(label_map, label_set))
+            return read_instance_map(instance_path, label_map, label_set)
+    return connected_objects(label_map, label_set)
 
 
 def connected_objects(label_map: np.ndarray, label_set: LabelSet) -> np.ndarray:

@@ -170,7 +170,7 @@ def background_hole(
         shape, (x0, y0) = loose[top:bottom, left:right], (x0 + left - margin, y0 + top - margin)
     free = ~split.thing_table[photo.label_map]
     hole = holes.foreign_silhouette_hole(rng, shape, free, near=(x0, y0))
-    if hole is None or split.void_table[photo.label_map[hole]].mean() > _MOST_VOID:
+    if hole is None or (split.has_stuff and split.void_table[photo.label_map[hole]].mean() > _MOST_VOID):
         return None
     return hole
 
