@@ -18,7 +18,7 @@ VERBS = {
     "data check": "find every bad file of a scene folder",
     "data stats": "count the classes and objects of a scene folder",
 }
-"""Verb -> what it does, in one line. `"data check"` lives in `data_check.py`: `Arguments` and `run(arguments, argv)`."""
+"""Verb -> what it does, in one line. `"data check"` is `data_check.py`, with `Arguments` and `run(arguments, argv)`."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -62,9 +62,7 @@ def split_verb(argv: list[str]) -> tuple[str, list[str] | None]:
     group = {verb.split()[1]: verb for verb in VERBS if verb.startswith(argv[0] + " ")}
     if not group:
         names = list(dict.fromkeys(verb.split()[0] for verb in VERBS))
-        raise InputError(
-            f"unknown verb {argv[0]!r}{nearest_name(argv[0], names)}; scenebrush has {', '.join(names)}"
-        )
+        raise InputError(f"unknown verb {argv[0]!r}{nearest_name(argv[0], names)}; scenebrush has {', '.join(names)}")
     if len(argv) == 1 or argv[1] in ("-h", "--help"):
         return argv[0], None
     if argv[1] not in group:

@@ -1,0 +1,143 @@
+"""scenebrush edit."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import FlagCreatePairsOff, Positional, UseAppendAction, arg
+
+from scenebrush.cli.console import progress, say, say_json
+from scenebrush.cli.edit_flags import FLAGS, edit_of_flag, in_order
+from scenebrush.editor import Editor, beside
+from scenebrush.errors import InputError, ModelError
+from scenebrush.methods import Adaptable, default_model, load_model
+from scenebrush.methods import Editor as Model
+from scenebrush.scene import MAX_MEGAPIXELS, LabelSet, Scene
+from scenebrush.scene.files import photo_format
+from scenebrush.scene.script import ScriptedEdit, read_script
+
+Repeated = UseAppendAction[tuple[str, ...]]
+
+
+@dataclass
+class Arguments:
+    """Edit a photograph by its label map. The edits are made in the order in which they are given.
+
+    Beside OUT.png it writes the new label map, OUT.labels.png, and OUT.instances.png where there are instances.
+    Outside the edited places every pixel of OUT.png is that of PHOTO.
+
+    Example: scenebrush edit street.jpg --labels street.png --label-set camvid --erase 240,180
+    --move 300,200:40,0:1.2 --add car:mask.png@120,260 -o out.png
+    """
+
+    photo: Annotated[Positional[Path], arg(metavar="PHOTO")]
+    """The photo: JPEG, PNG, WebP or TIFF."""
+    labels: Annotated[Path, arg(metavar="MAP")]
+    """Its label map: a PNG of the same size whose values are class ids."""
+    label_set: Annotated[str, arg(metavar="SET")]
+    """The classes: camvid, cityscapes, ade20k, ... or a .json file."""
+    out: Annotated[Path, arg(metavar="OUT", aliases=("-o",))]
+    """Where to write the picture; without an ending it takes the photo's."""
+    instances: Annotated[Path | None, arg(metavar="MAP")] = None
+    """Its instance map, where touching objects are to be told apart."""
+    model: Annotated[str | None, arg(metavar="MODEL")] = None
+    """Name or folder of the model; by default the trained one that knows the label set, else canvas."""
+    erase: Annotated[Repeated, arg(metavar="X,Y")] = ()
+    """Remove the object at this point; what surrounds it goes on behind it."""
+    erase_class: Annotated[Repeated, arg(metavar="CLASS")] = ()
+    """Remove every object of a class."""
+    add: Annotated[Repeated, arg(metavar="CLASS:MASK@X,Y")] = ()
+    """Add a class in the shape of a mask (a PNG, white = object), its centre at the point."""
+    move: Annotated[Repeated, arg(metavar="X,Y:DX,DY[:SCALE]")] = ()
+    """Move the object at this point, and scale it."""
+    relabel: Annotated[Repeated, arg(metavar="X,Y:CLASS")] = ()
+    """Make the object at this point one of another class."""
+    script: Annotated[Repeated, arg(metavar="FILE")] = ()
+    """Make the edits of a script, edits.json."""
+    redraw: Annotated[bool, FlagCreatePairsOff] = False
+    """Let the model draw moved objects instead of carrying their own pixels."""
+    adapt: Annotated[float | None, arg(metavar="SECONDS")] = None
+    """Let the model learn from this very photo first, for so long; kept only if held-out holes get better."""
+    seed: Annotated[int, arg(metavar="N")] = 0
+    """The same seed gives the same picture."""
+    max_megapixels: Annotated[float, arg(metavar="N")] = MAX_MEGAPIXELS
+    """The largest picture to open."""
+    json: Annotated[bool, FlagCreatePairsOff] = False
+    """Print JSON for a program to read."""
+
+
+def run(arguments: Arguments, argv: Sequence[str]) -> None:
+    """Opens, edits, renders, writes, and says what was written."""
+    started = time.perf_counter()
+    out = output_path(arguments)
+    scene = Scene.open(
+        arguments.photo,
+        arguments.labels,
+        arguments.label_set,
+        arguments.instances,
+        max_megapixels=arguments.max_megapixels,
+    )
+    edits = edits_in_order(arguments, argv, scene.layout.label_set)
+    model = load_model(arguments.model or default_model(scene.layout.label_set))
+    editor = Editor(scene, model, redraw=arguments.redraw, seed=arguments.seed)
+    for edit in edits:
+        editor.apply(edit)
+    adaptation = None
+    if arguments.adapt is not None:
+        editor.model, adaptation = adapted(model, scene, arguments)
+    with progress("editing") as report:
+        editor.render(lambda done, total: report(done / total))
+    written = [str(path) for path in editor.save(out)]
+    seconds = round(time.perf_counter() - started, 2)
+    if arguments.json:
+        facts = {"model": model.name, "edits": len(edits), "seconds": seconds, "adaptation": adaptation}
+        say_json({"written": written, **facts})
+        return
+    if adaptation is not None:
+        say(_adaptation_line(adaptation))
+    say(f"{len(edits)} edit{'s' if len(edits) > 1 else ''} by {model.name} in {seconds} s: {', '.join(written)}")
+
+
+def output_path(arguments: Arguments) -> Path:
+    """Returns where the picture goes, with an ending; refuses to write over what is read."""
+    out = arguments.out if arguments.out.suffix else arguments.out.with_suffix(arguments.photo.suffix)
+    photo_format(out)
+    if not out.parent.is_dir():
+        raise InputError(f"{out} cannot be written: the folder {out.parent} does not exist; make it")
+    inputs = [path for path in (arguments.photo, arguments.labels, arguments.instances) if path is not None]
+    for written in (out, beside(out, "labels"), beside(out, "instances")):
+        if written.resolve() in [path.resolve() for path in inputs]:
+            raise InputError(f"{written} would be overwritten, but is read; give -o another name")
+    return out
+
+
+def edits_in_order(arguments: Arguments, argv: Sequence[str], label_set: LabelSet) -> list[ScriptedEdit]:
+    """Returns all edits asked for, those of scripts too, in the order of the command line."""
+    values = {flag: getattr(arguments, flag[2:].replace("-", "_")) for flag in [*FLAGS, "--script"]}
+    edits: list[ScriptedEdit] = []
+    for flag, value in in_order(argv, values):
+        edits += read_script(value, label_set) if flag == "--script" else [edit_of_flag(flag, value, label_set)]
+    if not edits:
+        raise InputError(f"there is nothing to edit; give one of {', '.join(values)}")
+    return edits
+
+
+def adapted(model: Model, scene: Scene, arguments: Arguments) -> tuple[Model, dict[str, float | bool]]:
+    """Returns the model after learning from the photo, if that helped, and the figures."""
+    assert arguments.adapt is not None
+    if not isinstance(model, Adaptable):
+        raise ModelError(f"model {model.name!r} cannot learn from a photo; leave out --adapt, or name another model")
+    if arguments.adapt <= 0:
+        raise InputError(f"--adapt {arguments.adapt:g} is no time to learn in; give seconds, for instance 30")
+    with progress("adapting") as report:
+        result = model.adapt(scene, seconds=arguments.adapt, seed=arguments.seed, report=report)
+    return result.model, {"before": result.before, "after": result.after, "kept": result.kept}
+
+
+def _adaptation_line(figures: dict[str, float | bool]) -> str:
+    kept = "kept" if figures["kept"] else "not kept"
+    return f"adapting: error in held-out holes {figures['before']:.4f} -> {figures['after']:.4f}, {kept}"

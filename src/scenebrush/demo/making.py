@@ -1,0 +1,51 @@
+"""Makes the demo's pictures."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from scenebrush.demo.edits import CREDIT, EDITS, data, demo_scene
+from scenebrush.demo.sheet import sheet
+from scenebrush.editor import Editor
+from scenebrush.errors import InputError
+from scenebrush.methods import load_model
+from scenebrush.scene import write_photo
+
+
+def make_demo(out: Path, model: str = "canvas", report: Callable[[int, int], None] | None = None) -> list[Path]:
+    """Writes the photo before, after each edit and after all, their maps, and the sheets; returns all paths.
+
+    Args:
+        out: the folder, made if it is not there.
+        model: who makes the pixels.
+        report: told (done, total) after each edit.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{out} cannot be made ({error.strerror}); choose another folder with --out") from error
+    scene = demo_scene()
+    editor = Editor(scene, load_model(model))
+    written = editor.save(out / "before.png")
+    written.append(Path(shutil.copyfile(data("classes.json"), out / "classes.json")))
+    pictures = [("The photograph", scene.photo)]
+    for number, edit in enumerate(EDITS, start=1):
+        editor.apply(edit.operation)
+        written += editor.save(out / f"after-{edit.name}.png")
+        pictures.append((edit.caption, editor.photo))
+        if report is not None:
+            report(number, len(EDITS))
+    written += editor.save(out / "after.png")
+    both = [("Before", scene.photo), ("After all of them", editor.photo)]
+    written.append(write_photo(out / "sheet.png", sheet(pictures, credit=CREDIT)))
+    written.append(write_photo(out / "before-after.png", _side_by_side(*(picture for _, picture in both))))
+    return written
+
+
+def _side_by_side(before: np.ndarray, after: np.ndarray, gap: int = 8) -> np.ndarray:
+    white = np.full((before.shape[0], gap, 3), 255, np.uint8)
+    return np.concatenate([before, white, after], axis=1)
