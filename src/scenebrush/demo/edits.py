@@ -43,7 +43,7 @@ def erase_tree(scene: Scene) -> Edit:
 
 def add_pavilion(scene: Scene) -> Edit:
     """A second pavilion, half the size, stands behind the shrubs at the right."""
-    return scene.add(segment=Segment.at(scene, PAVILION), at=(540, 270), scale=0.5, flip=True)
+    return scene.add(segment=Segment.at(scene, PAVILION), at=(540, 270), scale=0.5, flip=True, behind=("foliage",))
 
 
 def widen_island(scene: Scene) -> Edit:

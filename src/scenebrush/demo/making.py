@@ -40,9 +40,8 @@ def make_demo(out: Path, model: str = "canvas", report: Callable[[int, int], Non
         if report is not None:
             report(number, len(EDITS))
     written += editor.save(out / "after.png")
-    both = [("Before", scene.photo), ("After all of them", editor.photo)]
     written.append(write_photo(out / "sheet.png", sheet(pictures, credit=CREDIT)))
-    written.append(write_photo(out / "before-after.png", _side_by_side(*(picture for _, picture in both))))
+    written.append(write_photo(out / "before-after.png", _side_by_side(scene.photo, editor.photo)))
     return written
 
 

@@ -143,7 +143,7 @@ class AddStep(_Step):
     scale: Scale = 1.0
     rotate: float = 0.0
     flip: bool = False
-    behind: bool = False
+    behind: bool | list[str | int] = False
     shadow: Annotated[float, Field(ge=0)] | None = None
 
     @model_validator(mode="after")
@@ -187,7 +187,7 @@ class MoveStep(_Step):
     scale: Scale = 1.0
     rotate: float = 0.0
     flip: bool = False
-    behind: bool = False
+    behind: bool | list[str | int] = False
     shadow: Annotated[float, Field(ge=0)] | None = None
 
     def prepared(self, sources: Sources) -> Operation:
@@ -203,7 +203,7 @@ class ResizeStep(_Step):
     op: Literal["resize"]
     at: Point
     scale: Scale
-    behind: bool = False
+    behind: bool | list[str | int] = False
     shadow: Annotated[float, Field(ge=0)] | None = None
 
     def prepared(self, sources: Sources) -> Operation:

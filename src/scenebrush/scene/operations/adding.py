@@ -14,6 +14,7 @@ from scenebrush.scene.layout import Layout
 from scenebrush.scene.objects import bounding_box, object_at
 from scenebrush.scene.operations.carrying import carry_onto
 from scenebrush.scene.operations.changes import put
+from scenebrush.scene.operations.depth import Behind, in_front
 from scenebrush.scene.operations.holes import SHADOW_REACH, contact_strip, find_shadow, rim
 from scenebrush.scene.operations.shapes import Point, box_mask, checked_mask, placed, polygon_mask
 from scenebrush.scene.operations.warping import placement
@@ -53,7 +54,7 @@ def add(
     scale: float | Sequence[float] = 1.0,
     rotate: float = 0.0,
     flip: bool = False,
-    behind: bool = False,
+    behind: Behind = False,
     dilate: int | None = None,
     shadow: float = SHADOW_REACH,
 ) -> Edit:
@@ -74,7 +75,7 @@ def add(
         scale: of a segment: factor, or (horizontal, vertical) factors.
         rotate: of a segment: degrees, counter-clockwise as seen.
         flip: of a segment: mirror left and right.
-        behind: other objects stay in front of it; else it is in front.
+        behind: other objects stay in front of it; with names, these classes too; else it is in front.
         dilate: rim of the hole in pixels; None = by the object's size.
         shadow: how far below a segment its shadow is looked for in its own scene, in its heights. Below a shape on
             the ground a thin strip is made anew as well, so that a shadow can be drawn. 0 = neither.
@@ -94,7 +95,7 @@ def add(
     layout = scene.layout
     class_id = layout.label_set.find(class_).id
     target = _visible(layout, _shape(layout, mask, polygon, box, at), behind)
-    hole = target | rim(layout, target, dilate)
+    hole = target | (rim(layout, target, dilate) & ~in_front(layout, behind))
     if shadow > 0 and layout.label_set.by_id[class_id].kind == "thing":
         hole |= contact_strip(layout, target)
     return Edit(hole, put(layout, target, class_id))
@@ -128,10 +129,8 @@ def _moved_to(polygon: Sequence[Point], at: Point | None) -> list[Point]:
     return [(float(x), float(y)) for x, y in corners + shift]
 
 
-def _visible(layout: Layout, target: np.ndarray, behind: bool) -> np.ndarray:
-    if not behind:
-        return target
-    visible: np.ndarray = target & ~layout.label_set.is_kind(layout.label_map, "thing")
+def _visible(layout: Layout, target: np.ndarray, behind: Behind) -> np.ndarray:
+    visible: np.ndarray = target & ~in_front(layout, behind)
     if not visible.any():
         raise EditError("the object is hidden behind other objects; place it elsewhere")
     return visible
@@ -143,7 +142,7 @@ def _add_segment(
     segment: Segment,
     at: Point | None,
     turned: tuple[float | Sequence[float], float, bool],
-    behind: bool,
+    behind: Behind,
     dilate: int | None,
     shadow: float,
 ) -> Edit:

@@ -10,6 +10,7 @@ from scenebrush.errors import EditError
 from scenebrush.scene.edit import Carry
 from scenebrush.scene.layout import Layout
 from scenebrush.scene.operations.changes import put
+from scenebrush.scene.operations.depth import Behind, in_front
 from scenebrush.scene.operations.holes import ground_ids, rim
 from scenebrush.scene.operations.warping import warped
 
@@ -26,7 +27,7 @@ def carry_onto(
     *,
     class_id: int,
     instance: int | None,
-    behind: bool,
+    behind: Behind,
     dilate: int | None,
 ) -> tuple[np.ndarray, Layout, Carry]:
     """Lays an object with its own pixels onto a layout.
@@ -39,7 +40,7 @@ def carry_onto(
         shadow: bool (H, W) in the donor, the ground that it darkens.
         class_id: its class in the layout.
         instance: its number there; None = a new one if the class is a thing.
-        behind: other objects stay in front of it.
+        behind: other objects, or these classes too, stay in front of it, untouched.
         dilate: rim of the hole in pixels; None = by its size.
 
     Returns:
@@ -49,13 +50,13 @@ def carry_onto(
         EditError: nothing of it lies in the picture, or can be seen there.
     """
     target = warped(mask, matrix, layout.shape)
-    things = layout.label_set.is_kind(layout.label_map, "thing")
-    visible = target & ~things if behind else target
+    front = in_front(layout, behind)
+    visible = target & ~front
     if not visible.any():
         hidden = "is hidden behind other objects" if target.any() else "lies outside the picture, or is under a pixel"
         raise EditError(f"the object {hidden} at its new place; choose another place or size, or erase it")
     after = put(layout, visible, class_id, instance)
-    hole = visible | rim(layout, visible, dilate)
+    hole = visible | (rim(layout, visible, dilate) & ~front)
     if shadow.any():
         ground = np.isin(after.label_map, ground_ids(after.label_set))
         hole |= warped(shadow, matrix, layout.shape) & ground

@@ -10,6 +10,7 @@ import numpy as np
 from scenebrush.scene.edit import Edit
 from scenebrush.scene.objects import object_at
 from scenebrush.scene.operations.carrying import carry_onto
+from scenebrush.scene.operations.depth import Behind
 from scenebrush.scene.operations.erasing import clear
 from scenebrush.scene.operations.holes import SHADOW_REACH, stands_on_ground
 from scenebrush.scene.operations.warping import is_identity, placement
@@ -26,7 +27,7 @@ def move(
     scale: float | Sequence[float] = 1.0,
     rotate: float = 0.0,
     flip: bool = False,
-    behind: bool = False,
+    behind: Behind = False,
     dilate: int | None = None,
     shadow: float = SHADOW_REACH,
 ) -> Edit:
@@ -42,7 +43,7 @@ def move(
         scale: factor, or (horizontal, vertical) factors.
         rotate: degrees, counter-clockwise as seen.
         flip: mirror left and right.
-        behind: other objects stay in front of it; else it is in front.
+        behind: other objects stay in front of it; with names, these classes too; else it is in front.
         dilate: rim of the hole in pixels; None = by the object's size.
         shadow: how far below it the shadow of an object on the ground is looked for, in its heights; 0 = not.
 
@@ -74,7 +75,7 @@ def resize(
     at: tuple[float, float],
     scale: float | Sequence[float],
     *,
-    behind: bool = False,
+    behind: Behind = False,
     dilate: int | None = None,
     shadow: float = SHADOW_REACH,
 ) -> Edit:
@@ -84,7 +85,7 @@ def resize(
         scene: what is edited; it stays as it is.
         at: (x, y) on the object.
         scale: factor, or (horizontal, vertical) factors: (1.5, 1) widens.
-        behind: other objects stay in front of it.
+        behind: other objects stay in front of it; with names, these classes too.
         dilate: rim of the hole in pixels; None = by the object's size.
         shadow: how far below it a shadow is looked for, in its heights; 0 = not.
 

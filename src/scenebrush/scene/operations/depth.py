@@ -1,0 +1,26 @@
+"""Which objects stay in front of one that is placed behind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from scenebrush.scene.layout import Layout
+
+Behind = bool | Sequence[str | int]
+"""False: in front of all. True: behind other objects. Class names or ids: behind other objects and these classes."""
+
+
+def in_front(layout: Layout, behind: Behind) -> np.ndarray:
+    """Returns bool (H, W): what stays in front of an object that is placed `behind`.
+
+    Raises:
+        LabelError: an unknown class.
+    """
+    if behind is False:
+        return np.zeros(layout.shape, bool)
+    front = layout.label_set.is_kind(layout.label_map, "thing")
+    if behind is not True:
+        front |= np.isin(layout.label_map, [layout.label_set.find(name).id for name in behind])
+    return front
