@@ -75,7 +75,7 @@ def add(
         scale: of a segment: factor, or (horizontal, vertical) factors.
         rotate: of a segment: degrees, counter-clockwise as seen.
         flip: of a segment: mirror left and right.
-        behind: other objects stay in front of it; with names, these classes too; else it is in front.
+        behind: other objects (or with names, these classes) stay in front of it, untouched; else it is in front.
         dilate: rim of the hole in pixels; None = by the object's size.
         shadow: how far below a segment its shadow is looked for in its own scene, in its heights. Below a shape on
             the ground a thin strip is made anew as well, so that a shadow can be drawn. 0 = neither.

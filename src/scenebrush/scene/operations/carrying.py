@@ -40,7 +40,7 @@ def carry_onto(
         shadow: bool (H, W) in the donor, the ground that it darkens.
         class_id: its class in the layout.
         instance: its number there; None = a new one if the class is a thing.
-        behind: other objects, or these classes too, stay in front of it, untouched.
+        behind: other objects, or these classes, stay in front of it, untouched.
         dilate: rim of the hole in pixels; None = by its size.
 
     Returns:

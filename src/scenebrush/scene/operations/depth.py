@@ -9,7 +9,7 @@ import numpy as np
 from scenebrush.scene.layout import Layout
 
 Behind = bool | Sequence[str | int]
-"""False: in front of all. True: behind other objects. Class names or ids: behind other objects and these classes."""
+"""False: in front of all. True: behind other objects. Class names or ids: behind these classes only."""
 
 
 def in_front(layout: Layout, behind: Behind) -> np.ndarray:
@@ -20,7 +20,6 @@ def in_front(layout: Layout, behind: Behind) -> np.ndarray:
     """
     if behind is False:
         return np.zeros(layout.shape, bool)
-    front = layout.label_set.is_kind(layout.label_map, "thing")
-    if behind is not True:
-        front |= np.isin(layout.label_map, [layout.label_set.find(name).id for name in behind])
-    return front
+    if behind is True:
+        return layout.label_set.is_kind(layout.label_map, "thing")
+    return np.isin(layout.label_map, [layout.label_set.find(name).id for name in behind])

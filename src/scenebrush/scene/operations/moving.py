@@ -43,7 +43,7 @@ def move(
         scale: factor, or (horizontal, vertical) factors.
         rotate: degrees, counter-clockwise as seen.
         flip: mirror left and right.
-        behind: other objects stay in front of it; with names, these classes too; else it is in front.
+        behind: other objects (or with names, these classes) stay in front of it, untouched; else it is in front.
         dilate: rim of the hole in pixels; None = by the object's size.
         shadow: how far below it the shadow of an object on the ground is looked for, in its heights; 0 = not.
 
@@ -85,7 +85,7 @@ def resize(
         scene: what is edited; it stays as it is.
         at: (x, y) on the object.
         scale: factor, or (horizontal, vertical) factors: (1.5, 1) widens.
-        behind: other objects stay in front of it; with names, these classes too.
+        behind: other objects (or with names, these classes) stay in front of it, untouched.
         dilate: rim of the hole in pixels; None = by the object's size.
         shadow: how far below it a shadow is looked for, in its heights; 0 = not.
 
