@@ -1,0 +1,139 @@
+"""Recipes: a whole training run in one YAML file, checked before anything starts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from scenebrush.errors import RecipeError, nearest_name
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class WindowsSpec(_Strict):
+    """Where training windows come from and how they are cut (`data.windows.TrainingWindows`).
+
+    `count` distinct windows make an epoch; `scales` is the range of (side in the photo / side of the window).
+    """
+
+    split: str = "train"
+    count: int = Field(20000, ge=1)
+    size: int = Field(128, ge=32, multiple_of=16)
+    scales: tuple[float, float] = (0.75, 2.0)
+    kinds: dict[str, float] | None = None
+    class_weights: dict[str, float] | None = None
+    least_object: int = 16
+    hole_share: tuple[float, float] = (0.01, 0.5)
+    color_jitter: float = 0.08
+
+
+class Stage(_Strict):
+    """A part of the run with its own windows, batch and losses.
+
+    `losses` are the method's loss weights by name; `adversarial_ramp` raises the adversarial weight from 0
+    over that many steps; `learning_rate` multiplies the optimiser's.
+    """
+
+    name: str
+    steps: int = Field(ge=1)
+    batch_size: int = Field(4, ge=1)
+    accumulate: int = Field(1, ge=1)
+    windows: WindowsSpec = WindowsSpec()
+    losses: dict[str, Any] = {}
+    adversarial_ramp: int = Field(0, ge=0)
+    learning_rate: float = Field(1.0, gt=0)
+
+
+class OptimizerSpec(_Strict):
+    """Adam with two time scales (facts 1.6); linear decay to 0 from `decay_from` of all steps on."""
+
+    generator: float = Field(1e-4, gt=0)
+    discriminator: float = Field(4e-4, gt=0)
+    betas: tuple[float, float] = (0.0, 0.9)
+    decay_from: float = Field(0.5, ge=0, le=1)
+
+
+class Recipe(_Strict):
+    """One training run.
+
+    `config` is the method's own configuration (its frozen dataclass), `guide` whether windows bring a canvas;
+    `ema` the decay of the averaged generator, which is what is exported (0 = the last one).
+    """
+
+    name: str
+    method: Literal["sesame"]
+    label_set: str
+    config: dict[str, Any] = {}
+    stages: list[Stage] = Field(min_length=1)
+    optimizer: OptimizerSpec = OptimizerSpec()
+    ema: float = Field(0.999, ge=0, lt=1)
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    seed: int = 0
+    log_every: int = Field(50, ge=1)
+    sample_every: int = Field(500, ge=1)
+    checkpoint_every: int = Field(500, ge=1)
+
+    @classmethod
+    def load(cls, path: str | Path, overrides: list[str] | None = None) -> Self:
+        """Returns the recipe in a YAML file; `overrides` are "key=value" with dots, as in "optimizer.generator=1e-4"."""
+        path = Path(path)
+        if not path.is_file():
+            raise RecipeError(f"{path} does not exist; recipes are YAML files such as recipes/sesame/street.yaml")
+        try:
+            data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except yaml.YAMLError as error:
+            raise RecipeError(f"{path} is no YAML: {str(error).splitlines()[0]}") from error
+        if not isinstance(data, dict):
+            raise RecipeError(f"{path} holds no mapping; expected keys {', '.join(cls.model_fields)}")
+        for override in overrides or []:
+            _set(data, override)
+        return cls.parse(data, str(path))
+
+    @classmethod
+    def parse(cls, data: dict[str, Any], source: str) -> Self:
+        """Returns a recipe from plain data; what does not hold together raises `RecipeError` with its place."""
+        try:
+            return cls.model_validate(data)
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(str(part) for part in first["loc"])
+            hint = nearest_name(str(first["loc"][-1]), cls.model_fields) if first["type"] == "extra_forbidden" else ""
+            raise RecipeError(f"{source}: {place}: {first['msg']}{hint} (found {first.get('input')!r})") from error
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of all stages together."""
+        return sum(stage.steps for stage in self.stages)
+
+    def stage_at(self, step: int) -> tuple[int, Stage, int]:
+        """Returns the stage of a step (0-based), as (its index, it, the step within it)."""
+        for index, stage in enumerate(self.stages):
+            if step < stage.steps:
+                return index, stage, step
+            step -= stage.steps
+        raise IndexError(f"the recipe ends before step {step}")
+
+    def dump(self) -> str:
+        """Returns the recipe as YAML, every default written out."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+
+
+def _set(data: Any, override: str) -> None:
+    key, separator, value = override.partition("=")
+    if not separator:
+        raise RecipeError(f"--set {override!r}: expected key=value, as in --set optimizer.generator=1e-4")
+    *parents, last = key.split(".")
+    try:
+        for parent in parents:
+            data = data[int(parent)] if isinstance(data, list) else data.setdefault(parent, {})
+        if isinstance(data, list):
+            data[int(last)] = yaml.safe_load(value)
+        else:
+            data[last] = yaml.safe_load(value)
+    except (ValueError, IndexError, TypeError, AttributeError) as error:
+        raise RecipeError(f"--set {override!r}: the recipe has no place {key!r}") from error
