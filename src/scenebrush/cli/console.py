@@ -12,7 +12,7 @@ from typing import Any
 @contextmanager
 def progress(description: str) -> Iterator[Callable[[float], None]]:
     """Gives a function that is told the share done, 0 to 1; it draws a bar where stderr is a terminal, else nothing."""
-    if not sys.stderr.isatty():
+    if not stderr_is_terminal():
         yield lambda share: None
         return
     from rich.console import Console
@@ -21,6 +21,11 @@ def progress(description: str) -> Iterator[Callable[[float], None]]:
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(description, total=1.0)
         yield lambda share: bar.update(task, completed=share)
+
+
+def stderr_is_terminal() -> bool:
+    """Returns whether somebody watches; where not, no bar is drawn."""
+    return sys.stderr.isatty()
 
 
 def say(text: str) -> None:
