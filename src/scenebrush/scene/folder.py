@@ -13,12 +13,15 @@ from scenebrush.scene.files import (
     MAX_MEGAPIXELS,
     PHOTO_SUFFIXES,
     PhotoFile,
+    read_instance_map,
+    read_label_map,
     write_instance_map,
     write_label_map,
     write_photo,
     write_text,
 )
 from scenebrush.scene.label_set import LabelSet
+from scenebrush.scene.layout import Layout
 from scenebrush.scene.scene import Scene
 
 INSTANCE_FOLDERS = ("instances", "instances_derived")
@@ -103,6 +106,14 @@ class SceneFolder:
     def load(self, files: SceneFiles, *, max_megapixels: float | None = MAX_MEGAPIXELS) -> Scene:
         """Returns the scene of files that `files` or `iterate` gave; raises what `Scene.open` raises."""
         return Scene.open(files.photo, files.labels, self.label_set, files.instances, max_megapixels=max_megapixels)
+
+    def layout(self, files: SceneFiles, *, max_megapixels: float | None = MAX_MEGAPIXELS) -> Layout:
+        """Returns the layout alone, without decoding the photo."""
+        label_map = read_label_map(files.labels, self.label_set, max_megapixels=max_megapixels)
+        if files.instances is None:
+            return Layout(label_map, self.label_set)
+        numbers = read_instance_map(files.instances, label_map, self.label_set, max_megapixels=max_megapixels)
+        return Layout(label_map, self.label_set, numbers)
 
     def write(
         self, split: str, stem: str, scene: Scene, *, like: PhotoFile | None = None, suffix: str = ".png"

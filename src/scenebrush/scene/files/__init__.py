@@ -9,6 +9,7 @@ from scenebrush.scene.files.maps import (
     read_raw_map,
     unknown_colors,
     unknown_ids,
+    value_counts,
     write_instance_map,
     write_label_map,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "read_raw_map",
     "unknown_colors",
     "unknown_ids",
+    "value_counts",
     "write_instance_map",
     "write_label_map",
     "write_photo",

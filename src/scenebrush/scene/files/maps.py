@@ -99,10 +99,18 @@ def write_instance_map(path: str | Path, instance_map: np.ndarray) -> Path:
     return _write_png(path, Image.fromarray(instance_map.astype(np.uint16)))
 
 
+def value_counts(integers: np.ndarray) -> dict[int, int]:
+    """Returns {value: pixels} of an integer map, ascending."""
+    if integers.size and int(integers.min()) >= 0 and int(integers.max()) < 1 << 16:
+        counts = np.bincount(integers.ravel())  # many times faster than sorting
+        return {int(v): int(counts[v]) for v in np.flatnonzero(counts)}
+    values, numbers = np.unique(integers, return_counts=True)
+    return dict(zip(values.tolist(), numbers.tolist(), strict=True))
+
+
 def unknown_ids(label_map: np.ndarray, label_set: LabelSet) -> dict[int, int]:
     """Returns the ids that the set does not have, with their pixel counts, the most frequent first."""
-    values, counts = np.unique(label_map, return_counts=True)
-    wrong = {int(v): int(n) for v, n in zip(values, counts, strict=True) if int(v) not in label_set.by_id}
+    wrong = {v: n for v, n in value_counts(label_map).items() if v not in label_set.by_id}
     return dict(sorted(wrong.items(), key=lambda item: -item[1]))
 
 

@@ -1,0 +1,189 @@
+"""Checking a scene folder: every bad file, with value, pixel count and mend, in one pass."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from scenebrush.data.check_files import Finding, check_instances, check_labels, check_photo, size_of
+from scenebrush.errors import InputError
+from scenebrush.scene.files import MAX_MEGAPIXELS, PHOTO_SUFFIXES, value_counts
+from scenebrush.scene.folder import INSTANCE_FOLDERS, SceneFolder
+from scenebrush.scene.label_set import LabelSet
+
+_MAP_SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg")
+
+
+@dataclass
+class CheckReport:
+    """What `check_folder` found.
+
+    Args:
+        path: the scene folder.
+        scenes: how many scenes, {split: count}.
+        findings: all faults ("error": the scene cannot be used; "warning": it can, but look), in file order.
+    """
+
+    path: Path
+    scenes: dict[str, int] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def errors(self) -> list[Finding]:
+        """The faults that keep a scene from being used."""
+        return [f for f in self.findings if f.severity == "error"]
+
+    @property
+    def warnings(self) -> list[Finding]:
+        """What looks wrong but can be read."""
+        return [f for f in self.findings if f.severity == "warning"]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every scene can be used."""
+        return not self.errors
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the report as JSON data: path, ok, scenes, counts by kind, findings."""
+        return {
+            "path": str(self.path),
+            "ok": self.ok,
+            "scenes": self.scenes,
+            "counts": dict(Counter(f.kind for f in self.findings)),
+            "findings": [f.to_json() for f in self.findings],
+        }
+
+
+def check_folder(
+    path: str | Path,
+    *,
+    max_megapixels: float | None = MAX_MEGAPIXELS,
+    report: Callable[[int, int], None] | None = None,
+) -> CheckReport:
+    """Returns everything that is wrong with a scene folder; every file is decoded once.
+
+    Args:
+        path: the folder with `classes.json`.
+        max_megapixels: larger pictures are errors; None = no limit.
+        report: told (scenes done, scenes in all) after each.
+
+    Raises:
+        InputError: the folder or its `classes.json` is missing or broken: then there is nothing to check against.
+    """
+    folder = SceneFolder.open(path)
+    result = CheckReport(folder.path, findings=list(_check_classes(folder.label_set)))
+    stems = {split: _by_stem(folder.path / split) for split in folder.splits}
+    if not stems:
+        raise InputError(f"{folder.path} has no split; put scenes into <split>/images and <split>/labels")
+    total, done = sum(len(s) for s in stems.values()), 0
+    seen = _Seen()
+    for split, scenes in stems.items():
+        result.scenes[split] = sum(bool(files["images"]) for files in scenes.values())
+        if not (folder.path / split / "images").is_dir():
+            message = f"has {len(scenes)} label maps and no photos"
+            result.findings.append(Finding(Path(split), "no photos", message, "no harm, if it is meant so").warning())
+        for _, files in sorted(scenes.items()):
+            found = _check_scene(folder, split, files, seen, max_megapixels)
+            result.findings += [f.relative_to(folder.path) for f in found]
+            done += 1
+            if report is not None:
+                report(done, total)
+    result.findings += _check_whole(folder.label_set, seen, folder.path)
+    return result
+
+
+@dataclass
+class _Seen:
+    """What can be judged only after the last scene."""
+
+    pixels: Counter[int] = field(default_factory=Counter)
+    photos: dict[str, list[Path]] = field(default_factory=lambda: defaultdict(list))
+
+
+def _by_stem(split: Path) -> dict[str, dict[str, list[Path]]]:
+    """{stem: {subfolder: files}} of a split."""
+    stems: dict[str, dict[str, list[Path]]] = {}
+    for name in ("images", "labels", *INSTANCE_FOLDERS):
+        files = sorted((split / name).iterdir()) if (split / name).is_dir() else []
+        suffixes = PHOTO_SUFFIXES if name == "images" else _MAP_SUFFIXES
+        for file in files:
+            if file.suffix.lower() in suffixes and not file.name.startswith("."):
+                empty: dict[str, list[Path]] = {n: [] for n in ("images", "labels", *INSTANCE_FOLDERS)}
+                stems.setdefault(file.stem, empty)[name].append(file)
+    return stems
+
+
+def _check_scene(
+    folder: SceneFolder, split: str, files: dict[str, list[Path]], seen: _Seen, max_megapixels: float | None
+) -> Iterator[Finding]:
+    if (folder.path / split / "images").is_dir():
+        yield from _partners(files)
+    for twins in files.values():
+        if len(twins) > 1:
+            names = ", ".join(p.name for p in twins)
+            yield Finding(twins[1], "duplicate stem", f"{names} share one stem", "keep one, rename the others")
+    photo, labels = next(iter(files["images"]), None), next(iter(files["labels"]), None)
+    photo_size = label_map = None
+    if photo is not None:
+        seen.photos[hashlib.sha256(photo.read_bytes()).hexdigest()].append(photo)
+        photo_size = yield from check_photo(photo, max_megapixels)
+    if labels is not None:
+        label_map = yield from check_labels(labels, folder.label_set, max_megapixels)
+    if label_map is not None:
+        seen.pixels.update(value_counts(label_map))
+        if photo_size is not None and photo_size != label_map.shape:
+            assert labels is not None
+            yield Finding(
+                labels,
+                "sizes differ",
+                f"is {size_of(label_map.shape)}, its photo {size_of(photo_size)}",
+                "scale the map with nearest neighbour, or turn it as the photo's EXIF orientation says",
+            )
+    for name in INSTANCE_FOLDERS:
+        for instances in files[name][:1]:
+            yield from check_instances(instances, label_map, folder.label_set, max_megapixels)
+
+
+def _partners(files: dict[str, list[Path]]) -> Iterator[Finding]:
+    if files["images"] and not files["labels"]:
+        photo = files["images"][0]
+        yield Finding(photo, "missing partner", "has no label map", f"add ../labels/{photo.stem}.png, or remove it")
+    if files["labels"] and not files["images"]:
+        yield Finding(
+            files["labels"][0], "missing partner", "has no photo", "add the photo under images/, or remove it"
+        )
+    for name in INSTANCE_FOLDERS:
+        if files[name] and not files["labels"]:
+            yield Finding(files[name][0], "missing partner", "has no label map", "add the label map, or remove it")
+
+
+def _check_classes(label_set: LabelSet) -> Iterator[Finding]:
+    file = Path("classes.json")
+    occurring: Counter[tuple[str, int | str]] = Counter()
+    for c in label_set.classes:
+        occurring.update([("id", c.id), ("name", c.name)])
+    for (what, value), count in occurring.items():
+        if count > 1:
+            yield Finding(file, "duplicate class", f"{what} {value!r} occurs {count} times", "give each its own", value)
+    if label_set.ignore_id is not None and label_set.ignore_id not in label_set.by_id:
+        message = f"ignore_id {label_set.ignore_id} is no class"
+        yield Finding(file, "classes", message, "list it as a class of kind void", label_set.ignore_id, None, "warning")
+
+
+def _check_whole(label_set: LabelSet, seen: _Seen, root: Path) -> Iterator[Finding]:
+    for c in label_set.classes:
+        if seen.pixels and not seen.pixels[c.id] and c.id != label_set.ignore_id:
+            message = f"class {c.name!r} ({c.id}) occurs in no label map"
+            yield Finding(
+                Path("classes.json"), "empty class", message, "no harm, if it is meant so", c.id, 0, "warning"
+            )
+    for twins in seen.photos.values():
+        if len(twins) > 1:
+            names = ", ".join(str(p.relative_to(root)) for p in twins)
+            across = len({p.parent.parent for p in twins}) > 1
+            mend = "keep it in one split, or figures will be too good" if across else "keep one"
+            yield Finding(twins[1].relative_to(root), "duplicate photo", f"the same bytes as {names}", mend).warning()
