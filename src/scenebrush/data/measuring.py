@@ -9,9 +9,10 @@ from typing import Literal
 import numpy as np
 
 from scenebrush.data import holes
+from scenebrush.data.choosing import ObjectChooser, class_weights_by_id
 from scenebrush.data.holes import Box
 from scenebrush.data.split_in_memory import LabelledPhoto, SplitInMemory
-from scenebrush.data.windows import ObjectChooser, Window, background_hole, class_weights_by_id, cut_map, cut_window
+from scenebrush.data.windows import Window, background_hole, cut_map, cut_window
 from scenebrush.errors import InputError
 
 Task = Literal["add", "erase", "add_silhouette", "erase_silhouette"]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from scipy import ndimage
@@ -59,6 +61,14 @@ class SplitInMemory:
         self.label_set = LabelSet.load(self.folder / "classes.json")
         self.photos = tuple(_read_pair(path, self.label_set) for path in _photo_paths(self.folder / split))
         self.objects = tuple(record for i, photo in enumerate(self.photos) for record in _objects(i, photo))
+
+    @classmethod
+    def of(cls, photos: Sequence[LabelledPhoto], label_set: LabelSet) -> Self:
+        """Returns a split of photos that are at hand; instance maps as in `connected_objects`."""
+        split = cls.__new__(cls)
+        split.folder, split.split, split.label_set, split.photos = Path(), "", label_set, tuple(photos)
+        split.objects = tuple(record for i, photo in enumerate(split.photos) for record in _objects(i, photo))
+        return split
 
     def __len__(self) -> int:
         return len(self.photos)

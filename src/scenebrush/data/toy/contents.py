@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from scenebrush.data.toy import houses as housing
 from scenebrush.data.toy import street as streets
 from scenebrush.data.toy.camera import Camera, Light, draw_light
 from scenebrush.data.toy.cars import make_car
@@ -46,10 +47,10 @@ _Maker = Callable[[np.random.Generator, int, Camera, Light, float, float, float]
 def draw_contents(rng: np.random.Generator, size: tuple[int, int]) -> Contents:
     """Returns a random scene's contents for a picture of (width, height)."""
     camera, light = _draw_camera(rng, size), draw_light(rng)
-    street, houses = streets.draw_street(rng, camera, light), streets.draw_houses(rng)
+    street, houses = streets.draw_street(rng, camera, light), housing.draw_houses(rng)
     backdrops = [streets.sky(street), *streets.far_end(rng, street), streets.pavement(street), streets.road(street)]
     fences = _draw_fences(rng, street)
-    fronts = [(h.z0, streets.house_front(street, h)) for h in houses]
+    fronts = [(h.z0, housing.house_front(street, h)) for h in houses]
     backdrops += [b for _, b in sorted(fronts + fences, key=lambda pair: -pair[0])]
     objects = _Placing(rng, street, houses).draw()
     noise = rng.normal(0, rng.uniform(1.2, 3.0), (size[1], size[0], 3)).astype(np.float32)
@@ -58,7 +59,7 @@ def draw_contents(rng: np.random.Generator, size: tuple[int, int]) -> Contents:
         light,
         tuple(backdrops),
         tuple(sorted(objects, key=lambda o: -o.depth)),
-        streets.house_shadows(street, houses),
+        housing.house_shadows(street, houses),
         noise_tile(rng, 0.9),
         noise,
         _draw_exposure(rng, size),
@@ -95,7 +96,7 @@ def _draw_fences(rng: np.random.Generator, street: streets.Street) -> list[tuple
 class _Placing:
     """Puts objects where they belong and where there is room."""
 
-    def __init__(self, rng: np.random.Generator, street: streets.Street, houses: tuple[streets.House, ...]) -> None:
+    def __init__(self, rng: np.random.Generator, street: streets.Street, houses: tuple[housing.House, ...]) -> None:
         self.rng, self.street, self.houses = rng, street, houses
         self.objects: list[ToyObject] = []
         self.taken: list[tuple[float, float, float]] = []  # x, z, radius
@@ -111,7 +112,7 @@ class _Placing:
         if any(np.hypot(x - tx, (z - tz) * 0.7) < radius + tr for tx, tz, tr in self.taken):
             return
         self.taken.append((x, z, radius))
-        lit = 0.25 if streets.in_house_shadow(self.street, self.houses, x, z) else 1.0
+        lit = 0.25 if housing.in_house_shadow(self.street, self.houses, x, z) else 1.0
         own = np.random.default_rng(self.rng.integers(1 << 62))
         self.objects.append(make(own, len(self.objects) + 1, self.street.camera, self.street.light, x, z, lit))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import count
 
 import numpy as np
@@ -58,7 +59,7 @@ class ToyWorld:
 
     def scene(self) -> Scene:
         """Returns the scene with all its objects."""
-        return self._as_scene(self._picture(None))
+        return self._as_scene(self._whole)
 
     def without(self, instance_id: int) -> Scene:
         """Returns the scene as it is without one object: its shadow is gone too, all else is the same to the pixel."""
@@ -68,12 +69,12 @@ class ToyWorld:
     def counterfactual(self, instance_id: int) -> Counterfactual:
         """Returns the scene with and without one object, and where the two differ."""
         self._find(instance_id)
-        present, absent = self._picture(None), self._picture(instance_id)
+        present, absent = self._whole, self._picture(instance_id)
         return Counterfactual(instance_id, self._as_scene(present), self._as_scene(absent), present.differs(absent))
 
     def visible_ids(self) -> tuple[int, ...]:
         """Returns the numbers of the objects that the label maps show."""
-        shown = np.unique(self._picture(None).instance_map)
+        shown = np.unique(self._whole.instance_map)
         return tuple(int(i) for i in shown if i)
 
     def _find(self, instance_id: int) -> ToyObject:
@@ -82,7 +83,11 @@ class ToyWorld:
                 return thing
         raise EditError(f"toy world {self.seed} has no object {instance_id}; it has 1 to {len(self.objects)}")
 
-    def _picture(self, leave_out: int | None) -> Picture:
+    @cached_property
+    def _whole(self) -> Picture:
+        return render(self._contents, self.label_set, None)
+
+    def _picture(self, leave_out: int) -> Picture:
         return render(self._contents, self.label_set, leave_out)
 
     def _as_scene(self, picture: Picture) -> Scene:
