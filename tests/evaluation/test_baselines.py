@@ -111,12 +111,13 @@ def test_methods_are_found_by_name_and_wrong_ones_refused(tmp_path: Path) -> Non
 
 def test_switches_of_a_model_are_set_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     class Switchable(MeanColour):
-        guide = True
+        guided = True
 
     monkeypatch.setattr("scenebrush.evaluation.methods_by_name.load_model", lambda name: Switchable())
-    assert getattr(method_by_name("model:x"), "guide") is True  # noqa: B009
-    assert getattr(method_by_name("model:x?guide=off"), "guide") is False  # noqa: B009
-    with pytest.raises(InputError, match=r"no option 'gide' \(did you mean 'guide'\?\)"):
+    assert vars(method_by_name("model:x")) == {}
+    assert vars(method_by_name("model:x?guided=off")) == {"guided": False}
+    assert vars(method_by_name("model:x?guide=off")) == {"guided": False}
+    with pytest.raises(InputError, match=r"no option 'gide' \(did you mean 'guided'\?\)"):
         method_by_name("model:x?gide=off")
     with pytest.raises(InputError, match="guide=no; expected on or off"):
         method_by_name("model:x?guide=no")

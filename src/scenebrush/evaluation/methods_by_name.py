@@ -18,7 +18,8 @@ def method_by_name(spec: str) -> Editor:
     """Returns the method that `spec` names.
 
     `mean`, `nearest`, `telea`; `onnx:FILE` (MI-GAN's interface); `model:NAME_OR_FOLDER`, or the bare name or
-    folder of a model; options of a model follow a question mark: `model:sesame-street?guide=off`.
+    folder of a model. On/off options of a model follow a question mark, the beginning of a name is enough:
+    `model:sesame-street?guide=off`.
     Errors are `InputError` and `ModelError`.
     """
     if spec in BASELINES:
@@ -35,9 +36,10 @@ def method_by_name(spec: str) -> Editor:
 def _switch(editor: Editor, option: str, value: str, spec: str) -> None:
     """Sets a public on/off attribute of the editor."""
     switches = [n for n in dir(editor) if not n.startswith("_") and isinstance(getattr(editor, n), bool)]
-    if option not in switches:
+    found = [option] if option in switches else [name for name in switches if option and name.startswith(option)]
+    if len(found) != 1:
         hint = nearest_name(option, switches)
         raise InputError(f"{spec}: no option {option!r}{hint}; {editor.name} has {', '.join(switches) or 'none'}")
     if value not in ("on", "off"):
         raise InputError(f"{spec}: {option}={value}; expected on or off")
-    setattr(editor, option, value == "on")
+    setattr(editor, found[0], value == "on")
