@@ -50,10 +50,7 @@ class SesameEditor:
         """
         self._check(scene.layout.label_set)
         canvas = compose(scene, edit)
-        carried = np.zeros(edit.hole.shape, bool)
-        for carry in edit.carries:
-            carried |= carry.target
-        hole = edit.hole & ~carried & ~canvas.pasted
+        hole = edit.hole & ~canvas.carried
         if not hole.any():
             return canvas.photo
         layout = edit.layout

@@ -1,0 +1,53 @@
+"""The whole canvas of an edit: stuff copied from the photo, carried objects pasted onto it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from scenebrush.canvas.copying import fill
+from scenebrush.canvas.pasting import paste
+from scenebrush.scene.edit import Edit
+from scenebrush.scene.layout import Layout
+from scenebrush.scene.scene import Scene
+
+
+@dataclass(frozen=True, eq=False)
+class Canvas:
+    """An edit made of real pixels.
+
+    Args:
+        photo: uint8 (H, W, 3); outside the hole it is the scene's photo.
+        copied: bool (H, W), the hole's pixels that hold pixels copied from their own class.
+        carried: bool (H, W), the hole's pixels that show a carried object.
+    """
+
+    photo: np.ndarray
+    copied: np.ndarray
+    carried: np.ndarray
+
+
+def compose(scene: Scene, edit: Edit) -> Canvas:
+    """Returns the canvas of an edit. Things that no carry brings along hold nearest pixels only: they are to be drawn."""
+    carried = np.zeros(edit.hole.shape, bool)
+    for carry in edit.carries:
+        carried |= carry.target
+    filled = fill(scene.photo, scene.layout, _without(edit.layout, carried), edit.hole)
+    photo = filled.photo
+    for carry in edit.carries:
+        photo = paste(photo, carry, edit.hole)
+    return Canvas(photo, filled.copied & ~carried, carried & edit.hole)
+
+
+def _without(layout: Layout, carried: np.ndarray) -> Layout:
+    """Returns the layout with carried objects replaced by the nearest other class: what shows through their soft rim."""
+    if not carried.any():
+        return layout
+    open_places = ~carried & ~layout.label_set.is_kind(layout.label_map, "thing")
+    if not open_places.any():
+        return layout
+    rows, columns = ndimage.distance_transform_edt(~open_places, return_distances=False, return_indices=True)
+    label_map = np.where(carried, layout.label_map[rows, columns], layout.label_map)
+    return Layout(label_map, layout.label_set)
