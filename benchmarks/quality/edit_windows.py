@@ -26,7 +26,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from scenebrush.data.measuring import Task, measuring_windows
 from scenebrush.data.split_in_memory import SplitInMemory
-from scenebrush.errors import ScenebrushError
+from scenebrush.errors import InputError, ScenebrushError
 from scenebrush.evaluation.comparison import Comparison, compare
 from scenebrush.evaluation.contact_sheet import edit_sheet
 from scenebrush.evaluation.edit_cases import EditCase, Rendering, edit_case, render
@@ -99,8 +99,13 @@ def main(settings: Settings) -> None:
 
 def load_methods(specs: Sequence[str]) -> dict[str, Editor]:
     """Returns the methods by their column's name."""
-    named = [(spec.split("=", 1) if "=" in spec.split("?")[0] else [spec, spec]) for spec in specs]
-    return {name.removeprefix("model:").split("/")[-1]: method_by_name(spec) for name, spec in named}
+    out = dict[str, Editor]()
+    for spec in specs:
+        name, given = spec.split("=", 1) if "=" in spec.split("?")[0] else (Path(spec.split(":", 1)[-1]).name, spec)
+        if name in out:
+            raise InputError(f"two methods are called {name!r}; give one a name of its own: NAME={given}")
+        out[name] = method_by_name(given)
+    return out
 
 
 def cases_of(task: Task, photos: SplitInMemory, settings: Settings) -> list[EditCase]:

@@ -65,6 +65,8 @@ def test_errors_are_one_line_and_exit_2(scenes: Path, assets: Path, tmp_path: Pa
     assert found.returncode == 2
     assert found.stderr.startswith("error: unknown model 'nearst'")
     assert found.stderr.count("\n") == 1
+    twice = run(scenes, assets, tmp_path, "--methods", "mean", "mean")
+    assert "two methods are called 'mean'" in twice.stderr
     without = run(scenes, None, tmp_path)
     assert without.returncode == 2
     assert "SCENEBRUSH_ASSETS is not set" in without.stderr
