@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -36,3 +37,17 @@ def say(text: str) -> None:
 def say_json(data: Any) -> None:
     """Prints one JSON document for programs."""
     print(json.dumps(data, indent=2, ensure_ascii=False))
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Returns rows of text in columns, numbers to the right."""
+    cells = [list(headings), *map(list, rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(headings))]
+    numeric = [all(re.fullmatch(r"[\d.,%]*", row[column]) for row in rows) for column in range(len(headings))]
+    return "\n".join(
+        "  ".join(
+            text.rjust(width) if right else text.ljust(width)
+            for text, width, right in zip(row, widths, numeric, strict=True)
+        ).rstrip()
+        for row in cells
+    )
