@@ -1,7 +1,7 @@
 """The facade: open a scene, edit, undo, render, save. All that the faces above call.
 
-    scene = Scene.open("street.jpg", labels="street.png", label_set="camvid")
-    Editor(scene).erase(at=(120, 200)).move((300, 210), by=(40, 0)).render().save("out.jpg")
+scene = Scene.open("street.jpg", labels="street.png", label_set="camvid")
+Editor(scene).erase(at=(120, 200)).move((300, 210), by=(40, 0)).render().save("out.jpg")
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from scenebrush.methods import default_model, load_model
 from scenebrush.methods.base import Editor as Model
 from scenebrush.scene import operations
 from scenebrush.scene.edit import Edit
+from scenebrush.scene.files import write_instance_map, write_label_map, write_photo
 from scenebrush.scene.layout import Layout
 from scenebrush.scene.scene import Scene
 
@@ -140,6 +141,20 @@ class Editor:
             scene = step.rendered
         return self
 
+    def save(self, path: str | Path) -> list[Path]:
+        """Renders what is pending and writes the photo and, beside it, `<stem>.labels.png` and `<stem>.instances.png`.
+
+        The format is that of the path's ending. EXIF, colour profile and JPEG quality of the opened photo are kept.
+        An instance map is written where the scene has one. Returns what was written.
+        """
+        self.render()
+        path, layout = Path(path), self.scene.layout
+        written = [write_photo(path, self.photo, like=self._original.file)]
+        written.append(write_label_map(beside(path, "labels"), layout.label_map, layout.label_set))
+        if layout.instance_map is not None:
+            written.append(write_instance_map(beside(path, "instances"), layout.instance_map))
+        return written
+
     def _rendered(self, scene: Scene, edit: Edit, seed: int) -> Scene:
         if self.redraw:
             edit = replace(edit, carries=())
@@ -151,3 +166,8 @@ class Editor:
         # Models promise to leave the rest alone; here it is made sure of.
         kept = np.where(edit.hole[..., None], photo, scene.photo)
         return Scene(kept, edit.layout)
+
+
+def beside(path: Path, what: str) -> Path:
+    """Returns where a map of an edited photo goes: `out.png`, "labels" -> `out.labels.png`."""
+    return path.with_name(f"{path.stem}.{what}.png")

@@ -97,7 +97,9 @@ def read_config(folder: Path) -> dict[str, Any]:
     """Returns the content of a model folder's `config.json`; it names at least its `method`."""
     path = folder / "config.json"
     if not path.is_file():
-        raise ModelError(f"{folder} is no model folder: it has no config.json; give a folder written by scenebrush train")
+        raise ModelError(
+            f"{folder} is no model folder: it has no config.json; give a folder written by scenebrush train"
+        )
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:

@@ -1,0 +1,7 @@
+"""python -m scenebrush."""
+
+import sys
+
+from scenebrush.cli import main
+
+sys.exit(main())
