@@ -16,6 +16,9 @@ from scipy.sparse import linalg
 
 _FINE = 512  # the longer side, in cells, of the grid on which distances are measured
 _COARSE = 128  # and of the grid on which they are continued
+# Pixels across count less than pixels up and down. Layers of the world lie level, and a horizon that is known at one
+# side of a hole only must not be bent by what lies far above it at the other side.
+_ACROSS = 0.25
 
 
 def continue_regions(sources: np.ndarray, inside: np.ndarray) -> np.ndarray:
@@ -51,7 +54,8 @@ def _signed_distance(sources: np.ndarray, boundary: int) -> np.ndarray:
     first, second = (sources > 0) & (sources <= boundary), sources > boundary
     if not first.any() or not second.any():  # lost in the subsampling
         return np.where(first.any(), 1.0, -1.0) * np.ones(sources.shape)
-    distance: np.ndarray = ndimage.distance_transform_edt(~second) - ndimage.distance_transform_edt(~first)
+    away = [ndimage.distance_transform_edt(~side, sampling=(1.0, _ACROSS)) for side in (second, first)]
+    distance: np.ndarray = away[0] - away[1]
     return distance
 
 
