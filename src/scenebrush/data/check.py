@@ -175,12 +175,12 @@ def _check_classes(label_set: LabelSet) -> Iterator[Finding]:
 
 
 def _check_whole(label_set: LabelSet, seen: _Seen, root: Path) -> Iterator[Finding]:
-    for c in label_set.classes:
-        if seen.pixels and not seen.pixels[c.id] and c.id != label_set.ignore_id:
-            message = f"class {c.name!r} ({c.id}) occurs in no label map"
-            yield Finding(
-                Path("classes.json"), "empty class", message, "no harm, if it is meant so", c.id, 0, "warning"
-            )
+    empty = [c for c in label_set.classes if not seen.pixels[c.id] and c.id != label_set.ignore_id]
+    if empty and seen.pixels:
+        names = ", ".join(f"{c.name} ({c.id})" for c in empty)
+        message = f"{len(empty)} of {len(label_set.classes)} classes occur in no label map: {names}"
+        ids = [c.id for c in empty]
+        yield Finding(Path("classes.json"), "empty class", message, "no harm, if it is meant so", ids, 0).warning()
     for twins in seen.photos.values():
         if len(twins) > 1:
             names = ", ".join(str(p.relative_to(root)) for p in twins)
