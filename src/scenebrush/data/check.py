@@ -76,7 +76,8 @@ def check_folder(
     """
     folder = SceneFolder.open(path)
     result = CheckReport(folder.path, findings=list(_check_classes(folder.label_set)))
-    stems = {split: _by_stem(folder.path / split) for split in folder.splits}
+    splits = sorted(p for p in folder.path.iterdir() if (p / "images").is_dir() or (p / "labels").is_dir())
+    stems = {split.name: _by_stem(split) for split in splits}
     if not stems:
         raise InputError(f"{folder.path} has no split; put scenes into <split>/images and <split>/labels")
     total, done = sum(len(s) for s in stems.values()), 0
@@ -162,16 +163,17 @@ def _partners(files: dict[str, list[Path]]) -> Iterator[Finding]:
 
 
 def _check_classes(label_set: LabelSet) -> Iterator[Finding]:
-    file = Path("classes.json")
-    occurring: Counter[tuple[str, int | str]] = Counter()
-    for c in label_set.classes:
-        occurring.update([("id", c.id), ("name", c.name)])
-    for (what, value), count in occurring.items():
-        if count > 1:
-            yield Finding(file, "duplicate class", f"{what} {value!r} occurs {count} times", "give each its own", value)
     if label_set.ignore_id is not None and label_set.ignore_id not in label_set.by_id:
         message = f"ignore_id {label_set.ignore_id} is no class"
-        yield Finding(file, "classes", message, "list it as a class of kind void", label_set.ignore_id, None, "warning")
+        yield Finding(
+            Path("classes.json"),
+            "classes",
+            message,
+            "list it as a class of kind void",
+            label_set.ignore_id,
+            None,
+            "warning",
+        )
 
 
 def _check_whole(label_set: LabelSet, seen: _Seen, root: Path) -> Iterator[Finding]:

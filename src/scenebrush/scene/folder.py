@@ -76,9 +76,8 @@ class SceneFolder:
 
     @property
     def splits(self) -> list[str]:
-        """The names of the splits, sorted: subfolders with photos or label maps."""
-        found = [p for p in self.path.iterdir() if (p / "images").is_dir() or (p / "labels").is_dir()]
-        return sorted(p.name for p in found)
+        """The names of the splits, sorted: the subfolders that hold photos."""
+        return sorted(p.name for p in self.path.iterdir() if (p / "images").is_dir())
 
     def stems(self, split: str) -> list[str]:
         """Returns the stems of a split's photos, sorted; `InputError` if there is no such split."""

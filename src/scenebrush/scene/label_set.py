@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
 import numpy as np
 
@@ -57,12 +57,33 @@ class LabelSet:
             classes = tuple(
                 LabelClass(int(c["id"]), str(c["name"]), tuple(c["color"]), c["kind"]) for c in data["classes"]
             )
-            return cls(str(data["name"]), classes, data.get("ignore_id"))
+            found = cls(str(data["name"]), classes, data.get("ignore_id"))
         except (KeyError, TypeError, ValueError) as error:
             raise LabelError(
                 f"{source} is no label set ({error}); expected"
                 ' {"name", "ignore_id", "classes": [{"id", "name", "color", "kind"}]}'
             ) from error
+        fault = found._fault()
+        if fault:
+            raise LabelError(f"{source}: {fault}")
+        return found
+
+    def _fault(self) -> str:
+        """What is wrong with the classes, and how to mend it; empty if nothing is."""
+        if not self.classes:
+            return "it has no classes; list at least one"
+        for c in self.classes:
+            if c.kind not in get_args(Kind):
+                return f"class {c.name!r} has kind {c.kind!r}; give one of {', '.join(get_args(Kind))}"
+            if len(c.color) != 3 or not all(isinstance(v, int) and 0 <= v <= 255 for v in c.color):
+                return f"class {c.name!r} has colour {c.color}; give [red, green, blue], 0 to 255 each"
+            if not 0 <= c.id < 65536:
+                return f"class {c.name!r} has id {c.id}; ids go from 0 to 65535"
+            if self.ids.count(c.id) > 1:
+                return f"id {c.id} occurs {self.ids.count(c.id)} times; give every class its own"
+            if [d.name for d in self.classes].count(c.name) > 1:
+                return f"class {c.name!r} occurs more than once; give every class its own name"
+        return ""
 
     def to_json(self) -> str:
         """Returns the text of a label set file, which `load` reads."""

@@ -170,7 +170,7 @@ def _save_options(file_format: str, like: PhotoFile | None) -> dict[str, Any]:
     if file_format == "JPEG":
         options = dict(like.jpeg) if like is not None and like.jpeg else {"quality": 95, "subsampling": 0}
     elif file_format == "WEBP":
-        options = {"lossless": True}
+        options = {"lossless": True, "exact": True}  # also the colours of transparent pixels
     if like is None:
         return options
     for name in ("exif", "icc_profile", "dpi"):

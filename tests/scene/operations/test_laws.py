@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from tests.scene.random_scenes import CAR, SMALL, flat_scene, scenes, thing_point
 from scipy import ndimage
 
 from scenebrush.errors import EditError
 from scenebrush.scene import Edit, Layout, Scene, Segment, object_at
 from scenebrush.scene.files import mixed_instances
+from tests.scene.random_scenes import CAR, SMALL, flat_scene, scenes, thing_point
 
-quick = settings(max_examples=40, deadline=None)
+quick = settings(max_examples=25, deadline=None)
 picks = st.integers(0, 2000)
 steps = st.tuples(st.integers(-12, 12), st.integers(-12, 12))
 
