@@ -175,6 +175,7 @@ def _join(renderings: Sequence[Rendering]) -> Rendering:
     return Rendering(
         np.concatenate([r.pictures for r in renderings]),
         np.concatenate([r.seconds for r in renderings]),
+        np.concatenate([r.cpu_seconds for r in renderings]),
         float(np.mean([r.touched for r in renderings])),
     )
 

@@ -45,7 +45,14 @@ class Comparison:
         """Returns a Markdown table: mean ±95%, arrows say which way is better, * = difference leaves out 0."""
         shown = [name for name in COLUMNS if any(name in row.means for row in self.rows)]
         heads = [f"{COLUMNS[name][0]} {'↓' if LOWER_IS_BETTER[name] else '↑'}" for name in shown]
-        heads = ["method", *heads, f"FID ↓ (N={self.n})", "KID×1000 ↓", "s/edit", f"ΔLPIPS to {self.baseline} [95%]"]
+        heads = [
+            "method",
+            *heads,
+            f"FID ↓ (N={self.n})",
+            "KID×1000 ↓",
+            "s/edit (CPU)",
+            f"ΔLPIPS to {self.baseline} [95%]",
+        ]
         lines = [heads, *[self._line(row, shown) for row in self.rows]]
         widths = [max(len(line[i]) for line in lines) for i in range(len(heads))]
         padded = ["| " + " | ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)) + " |" for line in lines]
@@ -57,7 +64,8 @@ class Comparison:
         fid, kid = row.figures.fid, row.figures.kid
         cells.append("-" if fid is None else f"{fid.value:.1f}")
         cells.append("-" if kid is None else f"{1000 * kid.value:.1f} ±{1000 * kid.deviation:.1f} sd")
-        cells.append(f"{np.median(row.figures.per_edit['seconds']):.3f}")
+        wall, cpu = (np.median(row.figures.per_edit[name]) for name in ("seconds", "cpu_seconds"))
+        cells.append(f"{wall:.3f} ({cpu:.3f})")
         gap = row.differences.get("lpips")
         if gap is None:
             return [row.method, *cells, "baseline"]

@@ -46,11 +46,13 @@ class Rendering:
     Args:
         pictures: uint8 (N, H, W, 3), the hole pasted into what was visible.
         seconds: float64 (N,), wall time of each edit; the first is measured on a second run, warm.
+        cpu_seconds: float64 (N,), CPU time of this process for it, all threads: what other load hardly changes.
         touched: share of the visible pixels that the method itself changed (an `Editor` changes none).
     """
 
     pictures: np.ndarray
     seconds: np.ndarray
+    cpu_seconds: np.ndarray
     touched: float
 
 
@@ -79,18 +81,19 @@ def render(
     if not cases:
         raise InputError("0 edits to measure; ask for at least 1 window")
     editor.edit(cases[0].scene, cases[0].edit, seed=seed)  # warm: lazy loading is not the edit's time
-    pictures, seconds, touched, visible = [], [], 0, 0
+    pictures, seconds, cpu_seconds, touched, visible = [], [], [], 0, 0
     for i, case in enumerate(cases):
-        start = time.perf_counter()
+        start, cpu_start = time.perf_counter(), time.process_time()
         picture = editor.edit(case.scene, case.edit, seed=seed)
         seconds.append(time.perf_counter() - start)
+        cpu_seconds.append(time.process_time() - cpu_start)
         _check(picture, case, editor.name)
         touched += int((picture != case.scene.photo).any(axis=2)[~case.hole].sum())
         visible += int((~case.hole).sum())
         pictures.append(np.where(case.hole[..., None], picture, case.scene.photo))
         if report:
             report(i + 1)
-    return Rendering(np.stack(pictures), np.array(seconds), touched / max(visible, 1))
+    return Rendering(np.stack(pictures), np.array(seconds), np.array(cpu_seconds), touched / max(visible, 1))
 
 
 def _check(picture: np.ndarray, case: EditCase, name: str) -> None:

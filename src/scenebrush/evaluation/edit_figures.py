@@ -21,6 +21,7 @@ LOWER_IS_BETTER = {
     "psnr_hole": False,
     "psnr": False,
     "seconds": True,
+    "cpu_seconds": True,
 }
 """The figures per edit, and which way is better. `lpips`, `lpips_vgg`, `psnr` are of the whole window."""
 
@@ -71,6 +72,7 @@ class EditMeasures:
             "psnr_hole": psnr(truths, made, holes),
             "psnr": psnr(truths, made),
             "seconds": rendering.seconds,
+            "cpu_seconds": rendering.cpu_seconds,
         }
         if self.vgg is not None:
             figures["lpips_vgg"] = lpips(truths, made, self.vgg)
