@@ -56,7 +56,7 @@ def test_the_quickstart_runs(tmp_path, monkeypatch, capsys):
     assert main(["demo"]) == 0
     monkeypatch.chdir(tmp_path / "scenebrush-demo")
     (script,) = blocks(page, "json")
-    Path("edits.json").write_text(script)
+    Path("my-edits.json").write_text(script)
     ran = [words for words in commands(page) if words[0] == "edit"]
     assert len(ran) == 3
     for words in ran:
@@ -73,6 +73,6 @@ def test_the_formats_page_holds_what_it_says(tmp_path):
     (tmp_path / "classes.json").write_text(sets[0])
     assert LabelSet.load(tmp_path / "classes.json").find("boat").kind == "thing"
     data = json.loads(scripts[0])
-    data["edits"] = [entry for entry in data["edits"] if "mask" not in entry]
+    data["edits"] = [entry for entry in data["edits"] if "mask" not in entry]  # no files are here
     (tmp_path / "edits.json").write_text(json.dumps(data))
     assert len(read_script(tmp_path / "edits.json", LabelSet.load("camvid"))) == len(data["edits"])

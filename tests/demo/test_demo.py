@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scenebrush.demo import EDITS, demo_scene, make_demo, sheet
+from scenebrush.demo import CAPTIONS, demo_edits, demo_scene, make_demo, sheet
 from scenebrush.errors import InputError
 from scenebrush.scene import Scene
 
@@ -20,7 +20,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("demo") / "pictures"
     told: list[tuple[int, int]] = []
     make_demo(out, report=lambda done, total: told.append((done, total)))
-    assert told == [(number, len(EDITS)) for number in range(1, len(EDITS) + 1)]
+    assert told == [(number, len(CAPTIONS)) for number in range(1, len(CAPTIONS) + 1)]
     return out
 
 
@@ -30,7 +30,7 @@ def opened(folder: Path, name: str) -> Scene:
 
 
 def test_it_makes_at_least_three_edits_and_a_sheet(made):
-    assert len(EDITS) >= 3
+    assert len(CAPTIONS) >= 3
     assert {"before.png", "after.png", "sheet.png", "before-after.png", "classes.json"} <= {
         p.name for p in made.iterdir()
     }
@@ -41,7 +41,7 @@ def test_it_makes_at_least_three_edits_and_a_sheet(made):
 def test_every_edit_leaves_the_rest_of_the_photo_alone(made):
     scene = opened(made, "before")
     np.testing.assert_array_equal(scene.photo, demo_scene().photo)
-    for edit in EDITS:
+    for edit in demo_edits(made):
         after, hole = opened(made, f"after-{edit.name}"), edit.operation(scene).hole
         np.testing.assert_array_equal(after.photo[~hole], scene.photo[~hole])
         assert (after.photo[hole] != scene.photo[hole]).any()

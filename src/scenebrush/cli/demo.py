@@ -11,7 +11,7 @@ from typing import Annotated
 from tyro.conf import FlagCreatePairsOff, arg
 
 from scenebrush.cli.console import progress, say, say_json
-from scenebrush.demo import EDITS, make_demo
+from scenebrush.demo import CAPTIONS, make_demo
 
 
 @dataclass
@@ -38,6 +38,6 @@ def run(arguments: Arguments, argv: Sequence[str]) -> None:
         written = make_demo(arguments.out, arguments.model, lambda done, total: report(done / total))
     seconds = round(time.perf_counter() - started, 1)
     if arguments.json:
-        say_json({"written": [str(path) for path in written], "edits": len(EDITS), "seconds": seconds})
+        say_json({"written": [str(path) for path in written], "edits": len(CAPTIONS), "seconds": seconds})
         return
-    say(f"{len(EDITS)} edits in {seconds} s; look at {arguments.out / 'sheet.png'}")
+    say(f"{len(CAPTIONS)} edits in {seconds} s; look at {arguments.out / 'sheet.png'}")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from scenebrush.demo.edits import CREDIT, EDITS, data, demo_scene
+from scenebrush.demo.edits import CREDIT, data, demo_edits, demo_scene
 from scenebrush.demo.sheet import sheet
 from scenebrush.editor import Editor
 from scenebrush.errors import InputError
@@ -19,30 +19,38 @@ from scenebrush.scene import write_photo
 def make_demo(out: Path, model: str = "canvas", report: Callable[[int, int], None] | None = None) -> list[Path]:
     """Writes the photo before, after each edit and after all, their maps, and the sheets; returns all paths.
 
+    `classes.json` and the script of the edits, `edits.json`, come to lie beside them, so that all of it can be done
+    again with `scenebrush edit`.
+
     Args:
         out: the folder, made if it is not there.
         model: who makes the pixels.
         report: told (done, total) after each edit.
     """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{out} cannot be made ({error.strerror}); choose another folder with --out") from error
+    _make_folder(out)
     scene = demo_scene()
     editor = Editor(scene, load_model(model))
     written = editor.save(out / "before.png")
-    written.append(Path(shutil.copyfile(data("classes.json"), out / "classes.json")))
+    written += [Path(shutil.copyfile(data(name), out / name)) for name in ("classes.json", "edits.json")]
     pictures = [("The photograph", scene.photo)]
-    for number, edit in enumerate(EDITS, start=1):
+    edits = demo_edits(out)
+    for number, edit in enumerate(edits, start=1):
         editor.apply(edit.operation)
         written += editor.save(out / f"after-{edit.name}.png")
         pictures.append((edit.caption, editor.photo))
         if report is not None:
-            report(number, len(EDITS))
+            report(number, len(edits))
     written += editor.save(out / "after.png")
     written.append(write_photo(out / "sheet.png", sheet(pictures, credit=CREDIT)))
     written.append(write_photo(out / "before-after.png", _side_by_side(scene.photo, editor.photo)))
     return written
+
+
+def _make_folder(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{out} cannot be made ({error.strerror}); choose another folder with --out") from error
 
 
 def _side_by_side(before: np.ndarray, after: np.ndarray, gap: int = 8) -> np.ndarray:
