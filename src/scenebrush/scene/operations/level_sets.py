@@ -15,6 +15,8 @@ from scipy import ndimage, sparse
 from scipy.sparse import linalg
 
 _FINE = 512  # the longer side, in cells, of the grid on which distances are measured
+_ROUNDS = 2  # a boundary found inside corrects the distances that it was found with
+_SIDEWAYS = 6.0  # how much more the neighbours at the left and right count: in photos, boundaries tend to lie level
 _COARSE = 128  # and of the grid on which they are continued
 # Pixels across count less than pixels up and down. Layers of the world lie level, and a horizon that is known at one
 # side of a hole only must not be bent by what lies far above it at the other side.
@@ -36,12 +38,17 @@ def continue_regions(sources: np.ndarray, inside: np.ndarray) -> np.ndarray:
     step = _stride(sources.shape, _FINE)
     fine = sources[::step, ::step]
     block = _stride(fine.shape, _COARSE)
-    known = _block_means((fine > 0).astype(np.float64), block)
-    solve = _harmonic(known >= 0.5)
-    for boundary in range(1, last):
-        values = _block_means(_signed_distance(fine, boundary) * (fine > 0), block) / np.maximum(known, 1e-9)
-        below = _enlarged(solve(values), sources.shape, step, block) < 0
-        filled[inside & below] = boundary + 1
+    weight = _block_means((fine > 0).astype(np.float64), block)
+    solve = _harmonic(weight >= 0.5)
+    guess, coarse = fine, np.zeros((0, *weight.shape))
+    for _ in range(_ROUNDS):
+        # Distances are measured to boundaries known so far: first those outside, then the guess inside as well.
+        signed = [_signed_distance(guess, k) * (fine > 0) for k in range(1, last)]
+        coarse = np.stack([solve(_block_means(s, block) / np.maximum(weight, 1e-9)) for s in signed])
+        below = [_enlarged(values, fine.shape, 1, block) < 0 for values in coarse]
+        guess = np.where(fine > 0, fine, 1 + np.sum(below, axis=0))
+    for boundary, values in enumerate(coarse, start=1):
+        filled[inside & (_enlarged(values, sources.shape, step, block) < 0)] = boundary + 1
     return filled
 
 
@@ -76,23 +83,24 @@ def _harmonic(known: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
     unknown = ~known
     index = np.full(known.shape, -1)
     index[unknown] = np.arange(np.count_nonzero(unknown))
-    # Pairs (a, b) of neighbouring cells, seen from both sides.
+    # Pairs (a, b) of neighbouring cells, seen from both sides; w is how much b counts for a.
     flat, cells = index.ravel(), np.arange(known.size).reshape(known.shape)
     first = np.concatenate([cells[:, :-1].ravel(), cells[:-1].ravel()])
     second = np.concatenate([cells[:, 1:].ravel(), cells[1:].ravel()])
-    a, b = np.concatenate([first, second]), np.concatenate([second, first])
-    a, b = a[flat[a] >= 0], b[flat[a] >= 0]
+    sideways = np.repeat([_SIDEWAYS, 1.0], [cells[:, 1:].size, cells[1:].size])
+    a, b, w = np.concatenate([first, second]), np.concatenate([second, first]), np.concatenate([sideways, sideways])
+    a, b, w = a[flat[a] >= 0], b[flat[a] >= 0], w[flat[a] >= 0]
     free, fixed = flat[b] >= 0, flat[b] < 0
     count = np.count_nonzero(unknown)
     # The tiny diagonal keeps cells solvable that no known cell reaches.
-    diagonal = np.bincount(flat[a], minlength=count) + 1e-9
-    off = sparse.coo_matrix((-np.ones(np.count_nonzero(free)), (flat[a[free]], flat[b[free]])), (count, count))
+    diagonal = np.bincount(flat[a], weights=w, minlength=count) + 1e-9
+    off = sparse.coo_matrix((-w[free], (flat[a[free]], flat[b[free]])), (count, count))
     solver = linalg.splu((sparse.diags(diagonal) + off).tocsc()) if count else None
 
     def solve(values: np.ndarray) -> np.ndarray:
         result = values.copy()
         if solver is not None:
-            right = np.bincount(flat[a[fixed]], weights=values.ravel()[b[fixed]], minlength=count)
+            right = np.bincount(flat[a[fixed]], weights=w[fixed] * values.ravel()[b[fixed]], minlength=count)
             result[unknown] = solver.solve(right)
         return result
 
