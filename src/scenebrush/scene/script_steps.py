@@ -151,7 +151,7 @@ class AddStep(_Step):
         if self.from_ is None:
             extra = self.given("labels", "label_set", "instances", "pick", "scale", "rotate", "flip")
             if extra:
-                raise ValueError(f"{', '.join(map(repr, extra))} go with 'from'")
+                raise ValueError(f"only with 'from': {', '.join(map(repr, extra))}")
             if self.class_ is None:
                 raise ValueError("'class' is missing")
         elif self.pick is None and self.mask is None:
