@@ -1,53 +1,136 @@
-"""The atlas: the visible part of a photo around a hole, laid out so that a source is an index plus a shift."""
+"""The atlas: the visible part of a photo around a hole, laid out so that a source is an index plus a shift.
+
+The cut-out is stacked with its mirror image and slightly scaled versions, all about the hole's centre. In the
+flat arrays one shift (an int) then names a variant and an offset at once, and two neighbours that are copied
+with the same shift have neighbouring sources, mirrored or not.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import ndimage
 
 NOWHERE = -1
 """Class of atlas pixels that are no source: in the hole, unlabelled or outside the photo."""
 
+Box = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """How a variant of the atlas shows the photo: mirrored left to right, things `scale` times as large."""
+
+    mirrored: bool = False
+    scale: float = 1.0
+
 
 @dataclass(frozen=True, eq=False)
 class Atlas:
-    """A cut-out of the photo, padded so that every shift of a pixel near the hole stays inside it.
+    """V variants of a cut-out of the photo, padded so that every shift of a pixel near the hole stays inside.
+
+    Variant 0 is the photo itself.
 
     Args:
-        photo: uint8 (H, W, 3).
-        label_map: int32 (H, W), `NOWHERE` where there is nothing to copy.
+        photo: uint8 (V, H, W, 3).
+        label_map: int16 (V, H, W), `NOWHERE` where there is nothing to copy.
+        dear: uint8 (V, H, W), what a source costs because of what is near it, in colour steps.
+        variants: V ways to show the photo.
         top: photo row of row 0 (negative where padded).
         left: photo column of column 0.
     """
 
     photo: np.ndarray
     label_map: np.ndarray
+    dear: np.ndarray
+    variants: tuple[Variant, ...]
     top: int
     left: int
 
     @classmethod
-    def cut(cls, photo: np.ndarray, label_map: np.ndarray, box: tuple[int, int, int, int], margin: int) -> Atlas:
-        """Returns the atlas of a box (x0, y0, x1, y1) with `margin` pixels on each side."""
-        height, width = label_map.shape
-        x0, y0, x1, y1 = box[0] - margin, box[1] - margin, box[2] + margin, box[3] + margin
-        inside = slice(max(y0, 0), min(y1, height)), slice(max(x0, 0), min(x1, width))
-        target = slice(inside[0].start - y0, inside[0].stop - y0), slice(inside[1].start - x0, inside[1].stop - x0)
-        pixels = np.zeros((y1 - y0, x1 - x0, 3), np.uint8)
-        labels = np.full((y1 - y0, x1 - x0), NOWHERE, np.int32)
-        pixels[target], labels[target] = photo[inside], label_map[inside]
-        return cls(pixels, labels, y0, x0)
+    def cut(
+        cls,
+        photo: np.ndarray,
+        label_map: np.ndarray,
+        dear: np.ndarray,
+        box: Box,
+        margin: int,
+        variants: tuple[Variant, ...] = (),
+    ) -> Atlas:
+        """Returns the atlas of a box (x0, y0, x1, y1) with `margin` pixels on each side.
+
+        Args:
+            photo: uint8 (H, W, 3).
+            label_map: int (H, W), `NOWHERE` where nothing may be copied.
+            dear: uint8 (H, W), cost of sources.
+            box: the hole's box.
+            margin: the reach of the shifts.
+            variants: further variants, besides the photo as it is.
+        """
+        frame = box[0] - margin, box[1] - margin, box[2] + margin, box[3] + margin
+        plain = cut_out(photo, frame, 0), cut_out(label_map.astype(np.int16), frame, NOWHERE), cut_out(dear, frame, 0)
+        shown = [plain, *(_shown(plain, variant) for variant in variants)]
+        photos, labels, costs = (np.stack(parts) for parts in zip(*shown, strict=True))
+        return cls(photos, labels, costs, (Variant(), *variants), frame[1], frame[0])
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(H, W) of each variant."""
+        return self.label_map.shape[1], self.label_map.shape[2]
 
     @property
     def stride(self) -> int:
         """How far one row down is in the flat arrays."""
-        return int(self.label_map.shape[1])
+        return int(self.label_map.shape[2])
 
-    def cut_map(self, array: np.ndarray, empty: int) -> np.ndarray:
-        """Returns the atlas's part of another (H, W) array of the photo, `empty` outside of the photo."""
-        height, width = array.shape
-        out = np.full(self.label_map.shape, empty, array.dtype)
-        y1, x1 = self.top + out.shape[0], self.left + out.shape[1]
-        ys, xs = slice(max(self.top, 0), min(y1, height)), slice(max(self.left, 0), min(x1, width))
-        out[ys.start - self.top : ys.stop - self.top, xs.start - self.left : xs.stop - self.left] = array[ys, xs]
-        return out
+    @property
+    def frame(self) -> Box:
+        """The atlas's box in the photo (x0, y0, x1, y1); may reach over the photo's edges."""
+        return self.left, self.top, self.left + self.shape[1], self.top + self.shape[0]
+
+    def shift(self, moves: np.ndarray) -> np.ndarray:
+        """Returns the flat shifts, int (N,), of moves (variant, dx, dy), int (N, 3)."""
+        height, width = self.shape
+        shifts: np.ndarray = moves[:, 0] * (height * width) + moves[:, 2] * width + moves[:, 1]
+        return shifts
+
+    def locate(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the rows and columns, float32, in variant 0 of what lies at flat indices."""
+        height, width = self.shape
+        number, place = np.divmod(indices, height * width)
+        rows, columns = np.divmod(place, width)
+        scales = np.array([v.scale for v in self.variants], np.float32)[number]
+        signs = np.array([-1 if v.mirrored else 1 for v in self.variants], np.float32)[number]
+        middle = np.float32((height - 1) / 2), np.float32((width - 1) / 2)
+        return (rows - middle[0]) / scales + middle[0], signs * (columns - middle[1]) / scales + middle[1]
+
+
+def cut_out(array: np.ndarray, box: Box, empty: int | bool) -> np.ndarray:
+    """Returns a box (x0, y0, x1, y1) of an (H, W) or (H, W, C) array, `empty` where it reaches outside."""
+    x0, y0, x1, y1 = box
+    height, width = array.shape[:2]
+    out = np.full((y1 - y0, x1 - x0, *array.shape[2:]), empty, array.dtype)
+    rows, columns = slice(max(y0, 0), min(y1, height)), slice(max(x0, 0), min(x1, width))
+    out[rows.start - y0 : rows.stop - y0, columns.start - x0 : columns.stop - x0] = array[rows, columns]
+    return out
+
+
+_Shown = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+def _shown(plain: _Shown, variant: Variant) -> _Shown:
+    """Photo, label map and costs as a variant shows them, about the centre of the same frame."""
+    photo, labels, costs = plain
+    if variant.scale != 1:
+        height, width = labels.shape
+        rows = (np.arange(height) - (height - 1) / 2) / variant.scale + (height - 1) / 2
+        columns = (np.arange(width) - (width - 1) / 2) / variant.scale + (width - 1) / 2
+        grid = np.meshgrid(rows, columns, indexing="ij")
+        planes = [ndimage.map_coordinates(photo[..., c], grid, order=1, mode="nearest") for c in range(3)]
+        photo = np.stack(planes, axis=-1)
+        labels = ndimage.map_coordinates(labels, grid, order=0, mode="constant", cval=NOWHERE)
+        costs = ndimage.map_coordinates(costs, grid, order=0, mode="nearest")
+    if variant.mirrored:
+        photo, labels, costs = photo[:, ::-1], labels[:, ::-1], costs[:, ::-1]
+    return photo, labels, costs

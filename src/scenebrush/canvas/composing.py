@@ -30,7 +30,7 @@ class Canvas:
 
 
 def compose(scene: Scene, edit: Edit) -> Canvas:
-    """Returns the canvas of an edit. Things that no carry brings along hold nearest pixels only: they are to be drawn."""
+    """Returns the canvas of an edit. Things that no carry brings hold nearest pixels: they are to be drawn."""
     carried = np.zeros(edit.hole.shape, bool)
     for carry in edit.carries:
         carried |= carry.target
@@ -42,7 +42,7 @@ def compose(scene: Scene, edit: Edit) -> Canvas:
 
 
 def _without(layout: Layout, carried: np.ndarray) -> Layout:
-    """Returns the layout with carried objects replaced by the nearest other class: what shows through their soft rim."""
+    """Returns the layout with carried objects replaced by the nearest other class: what shows through the soft rim."""
     if not carried.any():
         return layout
     open_places = ~carried & ~layout.label_set.is_kind(layout.label_map, "thing")

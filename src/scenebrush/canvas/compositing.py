@@ -1,92 +1,130 @@
-"""The blend of a hole's copies: which neighbours are tied, how stiffly, and what difference is wanted."""
+"""The blend of a draft: which neighbours are tied, how stiffly, and what difference is wanted."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from scenebrush.canvas.atlas import Atlas
 from scenebrush.canvas.blending import Springs, solve
+from scenebrush.canvas.draft import Draft
 
 _ACROSS_CLASSES = np.float32(0.02)  # weight of a tie between two classes in the hole
+_TRUST = 100.0  # colour steps off the others at which a known pixel is trusted half
+
+_Window = tuple[slice, slice]
 
 
-def blended(atlas: Atlas, pixels: np.ndarray, wanted: np.ndarray, shifts: np.ndarray) -> np.ndarray:
-    """Returns `pixels`, uint8 (H, W, 3), with the copied ones (shift not 0) blended with one another and the photo.
+def blend(draft: Draft) -> None:
+    """Blends the draft's copied pixels with one another and with the visible pixels around the hole.
 
-    Wanted differences: the source's where two neighbours share an offset, none across a seam inside a
-    class, the copied one (weakly) across classes. Visible pixels of the same class are fixed.
+    Wanted differences: the source's where two neighbours share an offset, the mean of both sources'
+    across a seam inside a class, the copied one (weakly) across classes. Visible pixels of the same class
+    hold what touches them.
     """
-    copied = shifts != 0
-    if not copied.any():
-        return pixels
-    rows, columns = np.flatnonzero(copied.any(axis=1)), np.flatnonzero(copied.any(axis=0))
-    rows, columns = np.flatnonzero(copied.any(axis=1)), np.flatnonzero(copied.any(axis=0))
+    soft = draft.soft
+    if not soft.any():
+        return
+    rows, columns = np.flatnonzero(soft.any(axis=1)), np.flatnonzero(soft.any(axis=0))
     box = slice(rows[0] - 1, rows[-1] + 2), slice(columns[0] - 1, columns[-1] + 2)
-    inside = copied[box]
-    copy = np.ascontiguousarray(pixels[box].transpose(2, 0, 1)).astype(np.float32)  # (3, h, w)
-    springs = [np.zeros_like(inside, np.float32) for _ in range(3)]
-    charge = np.zeros_like(copy)
-    right, down, anchor = springs[0][:, :-1], springs[1][:-1], springs[2]
-    for axis, weight in ((1, right), (0, down)):
-        _tie(axis, weight, anchor, charge, inside, wanted[box], shifts[box], copy)
-        _hold(axis, anchor, charge, inside, atlas, box, wanted[box], shifts[box], copy)
-    correction = solve(Springs(right, down, anchor), charge)
-    mended = np.clip(np.rint(copy + correction), 0, 255).astype(np.uint8).transpose(1, 2, 0)
-    result = pixels.copy()
-    result[box][inside] = mended[inside]
-    return result
+    anchor = np.zeros(soft[box].shape, np.float32)
+    charge = np.zeros((3, *anchor.shape), np.float32)
+    weights = [_tie(draft, box, axis, charge) for axis in (1, 0)]
+    for axis in (1, 0):
+        first, second = _pair(axis)
+        _hold(draft, box, first, second, anchor, charge)
+        _hold(draft, box, second, first, anchor, charge)
+    correction = solve(Springs(weights[0], weights[1], anchor), charge).transpose(1, 2, 0)
+    draft.values[box][soft[box]] += correction[soft[box]]
 
 
-def _pair(axis: int) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
-    first, second = [slice(None)] * 2, [slice(None)] * 2
-    first[axis], second[axis] = slice(None, -1), slice(1, None)
-    return tuple(first), tuple(second)
+def soften(draft: Draft) -> None:
+    """Takes the stairs off the edges between two classes that were filled apart: no lens draws an edge that sharp."""
+    hard = np.zeros(draft.inside.shape, bool)
+    for axis in (1, 0):
+        p, q = _pair(axis)
+        apart = (draft.classes[p] != draft.classes[q]) & (draft.shifts[p] != draft.shifts[q])
+        hard[p] |= apart
+        hard[q] |= apart
+    hard &= draft.inside
+    rows, columns = np.nonzero(hard)
+    mean = np.zeros((len(rows), 3), np.float32)
+    for dy, weight_y in ((-1, 0.25), (0, 0.5), (1, 0.25)):
+        for dx, weight_x in ((-1, 0.25), (0, 0.5), (1, 0.25)):
+            mean += np.float32(weight_y * weight_x) * draft.values[rows + dy, columns + dx]
+    draft.values[hard] = 0.5 * (draft.values[hard] + mean)
 
 
-def _tie(
-    axis: int,
-    weight: np.ndarray,
-    anchor: np.ndarray,
-    charge: np.ndarray,
-    inside: np.ndarray,
-    wanted: np.ndarray,
-    shifts: np.ndarray,
-    copy: np.ndarray,
-) -> None:
-    """Sets the springs between copied neighbours along an axis (u = copy + correction: kept differences ask for 0)."""
+def _pair(axis: int) -> tuple[_Window, _Window]:
+    """The two sides of all pairs of neighbours along an axis."""
+    if axis:
+        return (slice(None), slice(None, -1)), (slice(None), slice(1, None))
+    return (slice(None, -1), slice(None)), (slice(1, None), slice(None))
+
+
+def _tie(draft: Draft, box: _Window, axis: int, charge: np.ndarray) -> np.ndarray:
+    """Returns the weights between copied neighbours along an axis, and charges the seams.
+
+    The unknown is what is added to the copy: a difference that is kept asks for 0.
+    """
     p, q = _pair(axis)
-    both = inside[p] & inside[q]
-    same = wanted[p] == wanted[q]
-    weight[...] = np.where(both, np.where(same, np.float32(1), _ACROSS_CLASSES), np.float32(0))
-    seam = both & same & (shifts[p] != shifts[q])
-    asked = np.where(seam, copy[(slice(None), *q)] - copy[(slice(None), *p)], np.float32(0))
-    charge[(slice(None), *p)] += asked
-    charge[(slice(None), *q)] -= asked
+    shifts, classes, soft = draft.shifts[box], draft.classes[box], draft.soft[box]
+    both = soft[p] & soft[q]
+    same = classes[p] == classes[q]
+    seam = both & same & ((shifts[p] != shifts[q]) | (shifts[p] == 0))
+    index = np.arange(draft.inside.size).reshape(draft.inside.shape)[box]
+    at_p, at_q = index[p][seam], index[q][seam]
+    asked = 0.5 * (_excess(draft, at_p, at_q) - _excess(draft, at_q, at_p))
+    charge[(slice(None), *p)][:, seam] += asked.T
+    charge[(slice(None), *q)][:, seam] -= asked.T
+    return np.where(both, np.where(same, np.float32(1), _ACROSS_CLASSES), np.float32(0))
 
 
-def _hold(
-    axis: int,
-    anchor: np.ndarray,
-    charge: np.ndarray,
-    inside: np.ndarray,
-    atlas: Atlas,
-    box: tuple[slice, slice],
-    wanted: np.ndarray,
-    shifts: np.ndarray,
-    copy: np.ndarray,
-) -> None:
-    """Anchors copied pixels to visible neighbours of their class, by the source's difference where there is one."""
-    labels, photo = atlas.label_map.reshape(-1), atlas.photo.reshape(-1, 3)
-    index = np.arange(labels.size).reshape(atlas.label_map.shape)[box]
-    first, second = _pair(axis)
-    for p, q in ((first, second), (second, first)):
-        tied = inside[p] & (atlas.label_map[box][q] == wanted[p])
-        known, shift, class_id = index[q][tied], shifts[p][tied], wanted[p][tied]
-        source = known + shift
-        follows = labels[source] == class_id
-        value = photo[known].astype(np.float32)
-        here = copy[(slice(None), *p)][:, tied].T
-        asked = value - np.where(follows[:, None], photo[source], here)
-        anchor[p][tied] += 1
-        view = charge[(slice(None), *p)]
-        view[:, tied] += asked.T
+def _excess(draft: Draft, p: np.ndarray, q: np.ndarray) -> np.ndarray:
+    """How far the copies at flat pixels q lie above what the sources of their neighbours p would give them."""
+    flat = draft.values.reshape(-1, 3)
+    excess: np.ndarray = flat[q] - flat[p]
+    shift, layer = draft.shifts.reshape(-1)[p], draft.layers.reshape(-1)[p]
+    for number in np.unique(layer[layer >= 0]):
+        sources = draft.sources[number]
+        goes_on = np.flatnonzero((layer == number) & sources.usable[q + shift])
+        excess[goes_on] = flat[q[goes_on]] - sources.values(q[goes_on], shift[goes_on])
+    return excess
+
+
+def _hold(draft: Draft, box: _Window, p: _Window, q: _Window, anchor: np.ndarray, charge: np.ndarray) -> None:
+    """Anchors soft pixels `p` to visible neighbours `q` of their class, by the source's difference if there is one."""
+    shifts, classes, labels = draft.shifts[box], draft.classes[box], draft.atlas.label_map[0][box]
+    tied = draft.soft[box][p] & (labels[q] == classes[p])
+    if not tied.any():
+        return
+    places = np.arange(labels.size).reshape(labels.shape)  # in the box
+    index = np.arange(draft.inside.size).reshape(draft.inside.shape)[box]
+    here, known, shift = index[p][tied], index[q][tied], shifts[p][tied]
+    asked = _asked(draft, here, known, shift, draft.layers[box][p][tied])
+    weight = _trust(asked, shift)
+    anchor.reshape(-1)[places[p][tied]] += weight
+    charge.reshape(3, -1)[:, places[p][tied]] += weight * asked.T
+
+
+def _asked(draft: Draft, here: np.ndarray, known: np.ndarray, shift: np.ndarray, layer: np.ndarray) -> np.ndarray:
+    """What each known neighbour asks to be added to the copy, float32 (N, 3)."""
+    photo = draft.atlas.photo.reshape(-1, 3)
+    asked: np.ndarray = photo[known] - draft.values.reshape(-1, 3)[here]
+    for number in np.unique(layer[layer >= 0]):
+        sources = draft.sources[number]
+        follows = np.flatnonzero((layer == number) & sources.usable[known + shift])
+        asked[follows] = photo[known[follows]] - sources.values(known[follows], shift[follows])
+    return asked
+
+
+def _trust(asked: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """How far each known value is trusted, float32 (N,): little where it is an outlier among those of its shift.
+
+    The rim of a hole may show remains of what was erased: its shadow, its reflection.
+    """
+    order = np.argsort(shift, kind="stable")
+    middle = np.zeros_like(asked)
+    for part in np.split(order, np.flatnonzero(np.diff(shift[order])) + 1):
+        middle[part] = np.median(asked[part], axis=0)
+    apart = np.abs(asked - middle).mean(axis=1)
+    trust: np.ndarray = (1 / (1 + (apart / _TRUST) ** 4)).astype(np.float32)
+    return trust

@@ -11,13 +11,18 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from scenebrush.canvas.atlas import NOWHERE, Atlas
-from scenebrush.canvas.compositing import blended
-from scenebrush.canvas.offsets import Region, choose_offsets
+from scenebrush.canvas.atlas import NOWHERE, Atlas, Box, Variant, cut_out
+from scenebrush.canvas.boundaries import fill_boundaries
+from scenebrush.canvas.compositing import blend as blend_draft
+from scenebrush.canvas.compositing import soften
+from scenebrush.canvas.draft import Draft
+from scenebrush.canvas.plan import Plan
+from scenebrush.canvas.regions import fill_class
+from scenebrush.canvas.sources import dear_sources
 from scenebrush.errors import InputError
 from scenebrush.scene.layout import Layout
 
-_RING = 5  # pixels around the hole on which offsets are judged, at 128 pixels
+_VARIANTS = (Variant(mirrored=True),)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +47,7 @@ def fill(
     *,
     max_offsets: int = 8,
     reach: int | None = None,
+    boundaries: bool = True,
     blend: bool = True,
     rng: np.random.Generator | None = None,
 ) -> Fill:
@@ -57,6 +63,8 @@ def fill(
         hole: bool (H, W), true = to be filled.
         max_offsets: at most so many different offsets per class.
         reach: how far a source may be, in pixels along x and y; None chooses by the photo's size.
+        boundaries: False keeps every copied pixel strictly to its class; True lets a kerb, a shore or the
+            ragged rim of a bush be copied whole, a few pixels off the boundary that the layout asks for.
         blend: False leaves the copies as they are, seams and all.
         rng: draws the pixels on which offsets are judged; None draws the same ones each time.
 
@@ -66,30 +74,18 @@ def fill(
     _check(photo, layout_before, layout_after, hole)
     if not hole.any():
         return Fill(photo.copy(), np.zeros(hole.shape, bool))
-    rng = rng or np.random.default_rng(0)
-    scale = max(1.0, max(hole.shape) / 128)
-    reach = reach or round(72 * scale**0.8)
-    ring = round(_RING * scale**0.5)
-    classes = layout_after.label_set
-    visible = np.where(
-        hole | ~classes.is_kind(layout_before.label_map, "stuff", "thing"), NOWHERE, layout_before.label_map
-    )
-    atlas = Atlas.cut(photo, visible, _box(hole), reach + ring)
-    inside = atlas.cut_map(hole, False)
-    wanted = _without_void(
-        atlas.cut_map(layout_after.label_map, NOWHERE), inside, atlas, classes.of_kind("stuff", "thing")
-    )
-    shifts = np.zeros(inside.shape, np.int32)
-    for class_id in np.unique(wanted[inside]):
-        if class_id in classes.of_kind("stuff"):
-            region = Region.of(atlas, inside & (wanted == class_id), int(class_id), ring)
-            choose_offsets(atlas, region, shifts, reach=reach, max_offsets=max_offsets, scale=scale, rng=rng)
-    copied = shifts != 0
-    pixels = _fallback(atlas, wanted, inside & ~copied)
-    pixels[copied] = atlas.photo.reshape(-1, 3)[np.flatnonzero(copied) + shifts[copied]]
+    plan = Plan.of(hole.shape, max_offsets, reach, rng)
+    draft = _draft(photo, layout_before, layout_after, hole, plan)
+    for class_id in np.unique(draft.classes[draft.inside]):
+        if class_id in layout_after.label_set.of_kind("stuff"):
+            fill_class(draft, int(class_id), plan)
+    if boundaries:
+        fill_boundaries(draft, plan)
+    draft.put_nearest()
     if blend:
-        pixels = blended(atlas, pixels, wanted, shifts)
-    return _pasted(photo, hole, atlas, inside, pixels, copied)
+        blend_draft(draft)
+        soften(draft)
+    return _pasted(photo, hole, draft)
 
 
 def _check(photo: np.ndarray, before: Layout, after: Layout, hole: np.ndarray) -> None:
@@ -100,40 +96,35 @@ def _check(photo: np.ndarray, before: Layout, after: Layout, hole: np.ndarray) -
         )
 
 
-def _box(mask: np.ndarray) -> tuple[int, int, int, int]:
+def _draft(photo: np.ndarray, before: Layout, after: Layout, hole: np.ndarray, plan: Plan) -> Draft:
+    labels = before.label_map
+    things = ~before.label_set.is_kind(labels, "stuff") & ~hole
+    visible = np.where(hole | ~before.label_set.is_kind(labels, "stuff", "thing"), NOWHERE, labels)
+    dear = dear_sources(things, plan.scale)
+    atlas = Atlas.cut(photo, visible, dear, _box(hole), plan.reach + plan.ring, _VARIANTS)
+    inside = cut_out(hole, atlas.frame, False)
+    wanted = cut_out(after.label_map.astype(np.int16), atlas.frame, NOWHERE)
+    known = after.label_set.of_kind("stuff", "thing")
+    return Draft.empty(atlas, inside, _without_void(np.where(inside, wanted, atlas.label_map[0]), inside, known))
+
+
+def _box(mask: np.ndarray) -> Box:
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
-def _without_void(wanted: np.ndarray, inside: np.ndarray, atlas: Atlas, known: tuple[int, ...]) -> np.ndarray:
-    """The wanted classes in the hole, its unlabelled pixels as the nearest labelled one in or around it."""
-    merged = np.where(inside, wanted, atlas.label_map)
-    void = inside & ~np.isin(merged, known)
-    if void.any():
-        sources = np.isin(merged, known)
-        if sources.any():
-            rows, columns = ndimage.distance_transform_edt(~sources, return_distances=False, return_indices=True)
-            merged[void] = merged[rows[void], columns[void]]
-    return merged
+def _without_void(classes: np.ndarray, inside: np.ndarray, known: tuple[int, ...]) -> np.ndarray:
+    """The classes, those of the hole's unlabelled pixels as the nearest labelled pixel's in or around it."""
+    sources = np.isin(classes, known)
+    void = inside & ~sources
+    if void.any() and sources.any():
+        rows, columns = ndimage.distance_transform_edt(~sources, return_distances=False, return_indices=True)
+        classes[void] = classes[rows[void], columns[void]]
+    return classes
 
 
-def _fallback(atlas: Atlas, wanted: np.ndarray, missing: np.ndarray) -> np.ndarray:
-    """A copy of the atlas's photo whose missing pixels hold the nearest visible pixel of their class, or at all."""
-    pixels = atlas.photo.copy()
-    for class_id in np.unique(wanted[missing]):
-        here = missing & (wanted == class_id)
-        sources = atlas.label_map == class_id
-        if not sources.any():
-            sources = atlas.label_map != NOWHERE
-        if sources.any():
-            rows, columns = ndimage.distance_transform_edt(~sources, return_distances=False, return_indices=True)
-            pixels[here] = atlas.photo[rows[here], columns[here]]
-    return pixels
-
-
-def _pasted(
-    photo: np.ndarray, hole: np.ndarray, atlas: Atlas, inside: np.ndarray, pixels: np.ndarray, copied: np.ndarray
-) -> Fill:
-    result, where = photo.copy(), np.zeros(hole.shape, bool)
-    result[hole], where[hole] = pixels[inside], copied[inside]
-    return Fill(result, where)
+def _pasted(photo: np.ndarray, hole: np.ndarray, draft: Draft) -> Fill:
+    result, copied = photo.copy(), np.zeros(hole.shape, bool)
+    result[hole] = np.clip(np.rint(draft.values[draft.inside]), 0, 255).astype(np.uint8)
+    copied[hole] = draft.copied[draft.inside]
+    return Fill(result, copied)

@@ -1,4 +1,4 @@
-"""Choosing offsets for one class in a hole: judged on samples, greedily, best first."""
+"""Choosing offsets for one region of a hole: judged on samples, greedily, best first."""
 
 from __future__ import annotations
 
@@ -7,128 +7,154 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from scenebrush.canvas.atlas import Atlas
+from scenebrush.canvas.sources import Sources, color_distance
 
 _SAMPLES = 220  # pixels of the region, and of its ring, on which offsets are judged
 _LEAST_SHARE = 0.12  # of the pixels still empty that an offset must cover
 _UNCOVERED = 40.0  # cost of covering nothing, in colour steps
+_LENGTH_COST = 0.05  # colour steps for each pixel of an offset's length, at 128
+_GOOD = 30.0  # a score below which mirrored and scaled sources are not looked at
+_VARIANT_COST = 12.0  # cost of a mirrored or scaled source, in colour steps
 
 
 @dataclass(frozen=True, eq=False)
-class Region:
-    """The pixels of one class in the hole and the visible ring of that class around them (flat atlas indices)."""
+class Judge:
+    """Rates moves (variant, dx, dy) on a sample of a region and of the visible ring around it.
 
-    class_id: int
-    pixels: np.ndarray
+    Args:
+        sources: what may be copied.
+        samples: (M,) flat indices of the region.
+        ring: (K,) flat indices of visible pixels around it.
+        expected: int16 (H*W,), the class that a pixel of the region is to have where a source of another
+            class is possible but dearer (see `slack`), or None.
+        slack: float32 (H*W,), what a source of another class than expected costs there, or None.
+        scale: the photo's size relative to 128 pixels.
+    """
+
+    sources: Sources
+    samples: np.ndarray
     ring: np.ndarray
+    scale: float
+    expected: np.ndarray | None = None
+    slack: np.ndarray | None = None
 
-    @classmethod
-    def of(cls, atlas: Atlas, mask: np.ndarray, class_id: int, ring: int) -> Region:
-        """Returns the region of a bool (H, W) of the atlas, with a ring `ring` pixels wide."""
-        near = ndimage.maximum_filter(mask.view(np.uint8), 2 * ring + 1) > 0
-        return cls(class_id, np.flatnonzero(mask), np.flatnonzero(near & (atlas.label_map == class_id)))
+    def nearness(self, pixels: np.ndarray) -> np.ndarray:
+        """Returns how much each ring sample says about each pixel, float32 (K, P)."""
+        stride = self.sources.atlas.stride
+        apart_y = np.subtract.outer(self.ring // stride, pixels // stride).astype(np.float32)
+        apart_x = np.subtract.outer(self.ring % stride, pixels % stride).astype(np.float32)
+        nearness: np.ndarray = 1 / (apart_x**2 + apart_y**2 + np.float32(16 * self.scale))
+        return nearness
 
+    def covers(self, moves: np.ndarray, pixels: np.ndarray) -> np.ndarray:
+        """Returns which pixels have a source, bool (N, P)."""
+        covered: np.ndarray = self.sources.usable[pixels + self.sources.atlas.shift(moves)[:, None]]
+        return covered
 
-def choose_offsets(
-    atlas: Atlas,
-    region: Region,
-    shifts: np.ndarray,
-    *,
-    reach: int,
-    max_offsets: int,
-    scale: float,
-    rng: np.random.Generator,
-) -> None:
-    """Writes the chosen flat shifts of the region's pixels into `shifts`, int32 (H, W); 0 = none found."""
-    judge = _Judge.of(atlas, region, scale, rng)
-    grid = _grid(reach, max(4, round(8 * scale**0.3)))
-    hits, costs = judge.rate(grid)
-    keep = hits.mean(axis=1) >= 0.02
-    grid, hits, costs = grid[keep], hits[keep], costs[keep]
-    flat, empty = shifts.reshape(-1), np.ones(len(judge.samples), bool)
-    rest = region.pixels
-    for _ in range(max_offsets if len(grid) else 0):
-        if not empty.any() or not rest.size:
-            break
-        scores, share = judge.score(grid, hits, costs, empty)
-        scores[share < _LEAST_SHARE] = np.inf
-        best = int(np.argmin(scores))
-        if not np.isfinite(scores[best]):
-            break
-        offset = judge.refine(grid[best], float(scores[best]), empty, reach)
-        shift = int(offset[1] * atlas.stride + offset[0])
-        covered = atlas.label_map.reshape(-1)[rest + shift] == region.class_id
-        flat[rest[covered]] = shift
-        rest = rest[~covered]
-        empty &= ~(atlas.label_map.reshape(-1)[judge.samples + shift] == region.class_id)
+    def source_costs(self, moves: np.ndarray, pixels: np.ndarray) -> np.ndarray:
+        """Returns what each pixel's source costs by itself, float32 (N, P): what is near it, a wrong class."""
+        atlas = self.sources.atlas
+        places = pixels + atlas.shift(moves)[:, None]
+        costs: np.ndarray = atlas.dear.reshape(-1)[places].astype(np.float32)
+        if self.expected is not None and self.slack is not None:
+            costs += self.slack[pixels] * (atlas.label_map.reshape(-1)[places] != self.expected[pixels])
+        return costs
 
-
-def _grid(reach: int, step: int) -> np.ndarray:
-    line = np.arange(-(reach // step), reach // step + 1) * step
-    grid = np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
-    return grid[np.any(grid != 0, axis=1)]
-
-
-@dataclass(frozen=True, eq=False)
-class _Judge:
-    """Rates offsets (dx, dy) on a sample of a region and of its ring."""
-
-    atlas: Atlas
-    class_id: int
-    samples: np.ndarray  # (M,) flat indices of the region
-    ring: np.ndarray  # (K,) flat indices of the ring
-    nearness: np.ndarray  # (K, M), how much a ring pixel says about a pixel of the region
-    distance_cost: float
-
-    @classmethod
-    def of(cls, atlas: Atlas, region: Region, scale: float, rng: np.random.Generator) -> _Judge:
-        samples, ring = (_sample(part, rng) for part in (region.pixels, region.ring))
-        apart_y = np.subtract.outer(ring // atlas.stride, samples // atlas.stride).astype(np.float32)
-        apart_x = np.subtract.outer(ring % atlas.stride, samples % atlas.stride).astype(np.float32)
-        nearness = 1 / (apart_x**2 + apart_y**2 + np.float32(16 * scale))
-        return cls(atlas, region.class_id, samples, ring, nearness, 0.05 / scale)
-
-    def rate(self, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Returns per offset and sample whether it has a source, bool (N, M), and its ring cost, float32 (N, M)."""
-        shifts = (offsets[:, 1] * self.atlas.stride + offsets[:, 0])[:, None]
-        labels, photo = self.atlas.label_map.reshape(-1), self.atlas.photo.reshape(-1, 3)
-        hits = labels[self.samples + shifts] == self.class_id  # (N, M)
+    def ring_costs(self, moves: np.ndarray, nearness: np.ndarray) -> np.ndarray:
+        """Returns what each move costs each pixel by what it would put on the ring, float32 (N, P)."""
         if not self.ring.size:
-            return hits, np.zeros(hits.shape, np.float32)
-        valid = (labels[self.ring + shifts] == self.class_id).astype(np.float32)  # (N, K)
-        there = photo[self.ring].astype(np.int16)
-        apart = np.abs(photo[self.ring + shifts] - there).sum(axis=-1, dtype=np.float32) / 3
-        weight = valid @ self.nearness
-        costs = ((apart * valid) @ self.nearness) / np.maximum(weight, 1e-9)
-        unseen = weight < 0.1 * self.nearness.sum(axis=0)
-        return hits, np.where(unseen, np.float32(_UNCOVERED), costs)
+            return np.repeat(self._move_costs(moves), nearness.shape[1], axis=1)
+        places = self.ring + self.sources.atlas.shift(moves)[:, None]
+        valid = self.sources.usable[places].astype(np.float32)  # (N, K)
+        apart = color_distance(self.sources.colors(places), self.sources.colors(self.ring))
+        weight = valid @ nearness
+        costs: np.ndarray = ((apart * valid) @ nearness) / np.maximum(weight, 1e-9)
+        costs[weight < 0.1 * nearness.sum(axis=0)] = _UNCOVERED  # it says next to nothing
+        costs += self._move_costs(moves)
+        return costs
 
-    def score(
-        self, offsets: np.ndarray, hits: np.ndarray, costs: np.ndarray, empty: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Returns per offset its cost and the share of the empty samples that it covers, float (N,)."""
-        useful = hits & empty
-        count = useful.sum(axis=1)
-        share = count / empty.sum()
-        ring_cost = (costs * useful).sum(axis=1) / np.maximum(count, 1)
-        return ring_cost + _UNCOVERED * (1 - share) + self.distance_cost * np.abs(offsets).sum(axis=1), share
+    def costs(self, moves: np.ndarray, nearness: np.ndarray) -> np.ndarray:
+        """Returns what each move costs each of the samples, float32 (N, M)."""
+        costs: np.ndarray = self.ring_costs(moves, nearness) + self.source_costs(moves, self.samples)
+        return costs
 
-    def refine(self, offset: np.ndarray, score: float, empty: np.ndarray, reach: int) -> np.ndarray:
-        """Returns a better offset in the neighbourhood, if there is one: steps of 4, 2 and 1 pixels."""
-        for step in (4, 2, 1):
-            around = np.clip(offset + step * _NEIGHBOURS, -reach, reach)
-            hits, costs = self.rate(around)
-            scores, _ = self.score(around, hits, costs, empty)
-            best = int(np.argmin(scores))
-            if scores[best] < score:
-                offset, score = around[best], float(scores[best])
-        return offset
+    def _move_costs(self, moves: np.ndarray) -> np.ndarray:
+        length = np.abs(moves[:, 1:]).sum(axis=1) * (_LENGTH_COST / self.scale)
+        costs: np.ndarray = (length + _VARIANT_COST * (moves[:, 0] > 0)).astype(np.float32)[:, None]
+        return costs
 
 
-_NEIGHBOURS = np.array([(x, y) for y in (-1, 0, 1) for x in (-1, 0, 1) if x or y])
+def ring_of(mask: np.ndarray, visible: np.ndarray, width: int) -> np.ndarray:
+    """Returns the flat indices of the visible pixels, bool (H, W), at most `width` from a region, bool (H, W)."""
+    near = ndimage.maximum_filter(mask.view(np.uint8), 2 * width + 1) > 0
+    return np.flatnonzero(near & visible)
 
 
-def _sample(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def sample(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Returns some of the pixels, in order; all if they are few."""
     if pixels.size <= _SAMPLES:
         return pixels
     return pixels[np.sort(rng.integers(0, pixels.size, _SAMPLES))]
+
+
+def choose_moves(judge: Judge, *, reach: int, most: int) -> np.ndarray:
+    """Returns the moves chosen, int (N, 3) with N <= most, the best first."""
+    nearness = judge.nearness(judge.samples)
+    moves, hits, costs = _rated(judge, nearness, reach, np.array([0]))
+    variants = np.arange(1, len(judge.sources.atlas.variants))
+    if len(variants) and not (len(moves) and _scores(hits, costs, np.ones(hits.shape[1], bool)).min() < _GOOD):
+        further = _rated(judge, nearness, reach, variants)
+        moves, hits, costs = (np.concatenate(parts) for parts in zip((moves, hits, costs), further, strict=True))
+    chosen: list[np.ndarray] = []
+    empty = np.ones(len(judge.samples), bool)
+    while len(moves) and len(chosen) < most and empty.any():
+        scores = _scores(hits, costs, empty)
+        best = int(np.argmin(scores))
+        if not np.isfinite(scores[best]):
+            break
+        chosen.append(_refined(judge, moves[best], float(scores[best]), empty, nearness, reach))
+        empty &= ~judge.covers(chosen[-1][None], judge.samples)[0]
+    return np.array(chosen, int).reshape(-1, 3)
+
+
+def _scores(hits: np.ndarray, costs: np.ndarray, empty: np.ndarray) -> np.ndarray:
+    """What each move costs, float (N,): on the empty samples that it covers, and for those that it does not."""
+    useful = hits & empty
+    count = useful.sum(axis=1)
+    share = count / empty.sum()
+    scores: np.ndarray = (costs * useful).sum(axis=1) / np.maximum(count, 1) + _UNCOVERED * (1 - share)
+    scores[share < _LEAST_SHARE] = np.inf
+    return scores
+
+
+def _refined(
+    judge: Judge, move: np.ndarray, score: float, empty: np.ndarray, nearness: np.ndarray, reach: int
+) -> np.ndarray:
+    """A better move in the neighbourhood, if there is one: steps of 4, 2 and 1 pixels."""
+    for step in (4, 2, 1):
+        around = move + step * _NEIGHBOURS
+        around[:, 1:] = np.clip(around[:, 1:], -reach, reach)
+        scores = _scores(judge.covers(around, judge.samples), judge.costs(around, nearness), empty)
+        best = int(np.argmin(scores))
+        if scores[best] < score:
+            move, score = around[best], float(scores[best])
+    return move
+
+
+_NEIGHBOURS = np.array([(0, x, y) for y in (-1, 0, 1) for x in (-1, 0, 1) if x or y])
+
+
+def _rated(
+    judge: Judge, nearness: np.ndarray, reach: int, variants: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The moves of a grid that cover something: (N, 3), what they cover (N, M) and cost (N, M)."""
+    moves = _grid(reach, max(4, round(8 * judge.scale**0.3)), variants)
+    hits = judge.covers(moves, judge.samples)
+    some = hits.mean(axis=1) >= 0.03
+    return moves[some], hits[some], judge.costs(moves[some], nearness)
+
+
+def _grid(reach: int, step: int, variants: np.ndarray) -> np.ndarray:
+    line = np.arange(-(reach // step), reach // step + 1) * step
+    grid = np.stack(np.meshgrid(variants, line, line, indexing="ij"), axis=-1).reshape(-1, 3)
+    return grid[np.any(grid != 0, axis=1)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from scipy import ndimage
@@ -68,7 +69,7 @@ def warp(carry: Carry, shape: tuple[int, int]) -> Warped:
     x, y = inverse @ (np.stack([columns.ravel(), rows.ravel()]) - carry.matrix[:, 2:])
     places = np.stack([y - box[0].start, x - box[1].start]).reshape(2, *rows.shape)
     whole = bool(np.allclose(carry.matrix[:, :2], np.eye(2)) and np.allclose(carry.matrix[:, 2] % 1, 0))
-    order = 0 if whole else 3  # moved by whole pixels, an object keeps its pixels as they are
+    order: Literal[0, 3] = 0 if whole else 3  # moved by whole pixels, an object keeps its pixels as they are
     moved = [ndimage.map_coordinates(pixels[..., c], places, order=order, mode="nearest") for c in range(3)]
     alpha = ndimage.map_coordinates(ndimage.gaussian_filter(mask, _FEATHER), places, order=1, cval=0.0)
     return Warped(
@@ -80,7 +81,7 @@ def warp(carry: Carry, shape: tuple[int, int]) -> Warped:
 
 
 def _bled(photo: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Returns the photo with what lies beyond the object replaced by the object's nearest pixels: no halo comes along."""
+    """Returns the photo with what lies beyond the object replaced by its nearest pixels: no halo comes along."""
     beyond = ~ndimage.binary_dilation(mask)
     rows, columns = ndimage.distance_transform_edt(~mask, return_distances=False, return_indices=True)
     pixels = photo.astype(np.float64)

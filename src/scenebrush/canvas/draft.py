@@ -1,0 +1,80 @@
+"""The draft of a fill: which source each pixel of the hole takes, before and after the blend."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy import ndimage
+
+from scenebrush.canvas.atlas import NOWHERE, Atlas
+from scenebrush.canvas.sources import Sources
+
+
+@dataclass(eq=False)
+class Draft:
+    """The working state of a fill, in the atlas's frame.
+
+    Args:
+        atlas: the sources.
+        inside: bool (H, W), the hole.
+        classes: int16 (H, W), the class of each pixel: wanted in the hole, visible outside; `NOWHERE` unknown.
+        values: float32 (H, W, 3), the picture so far.
+        shifts: int32 (H, W), the flat shift of each copied pixel; 0 = not copied.
+        layers: int16 (H, W), index into `sources` of each copied pixel.
+        soft: bool (H, W), the pixels that the blend may change.
+        sources: what the layers are copied from.
+    """
+
+    atlas: Atlas
+    inside: np.ndarray
+    classes: np.ndarray
+    values: np.ndarray
+    shifts: np.ndarray
+    layers: np.ndarray
+    soft: np.ndarray
+    sources: list[Sources] = field(default_factory=list)
+
+    @classmethod
+    def empty(cls, atlas: Atlas, inside: np.ndarray, classes: np.ndarray) -> Draft:
+        """Returns a draft in which nothing is copied yet."""
+        shape = atlas.shape
+        values = atlas.photo[0].astype(np.float32)
+        return cls(
+            atlas,
+            inside,
+            classes,
+            values,
+            np.zeros(shape, np.int32),
+            np.full(shape, -1, np.int16),
+            np.zeros(shape, bool),
+        )
+
+    @property
+    def copied(self) -> np.ndarray:
+        """bool (H, W), where a source was found."""
+        copied: np.ndarray = self.shifts != 0
+        return copied
+
+    def put(self, sources: Sources, pixels: np.ndarray, shifts: np.ndarray) -> None:
+        """Copies flat pixels (P,) by their shifts (P,); those with shift 0 are left alone."""
+        found = shifts != 0
+        pixels, shifts = pixels[found], shifts[found]
+        self.values.reshape(-1, 3)[pixels] = sources.values(pixels, shifts)
+        self.classes.reshape(-1)[pixels] = self.atlas.label_map.reshape(-1)[pixels + shifts]
+        self.shifts.reshape(-1)[pixels] = shifts
+        self.layers.reshape(-1)[pixels] = len(self.sources)
+        self.sources.append(sources)
+
+    def put_nearest(self) -> None:
+        """Gives the hole's pixels that are not copied the nearest visible pixel of their class, or of any."""
+        missing = self.inside & ~self.copied
+        labels = self.atlas.label_map[0]
+        for class_id in np.unique(self.classes[missing]):
+            here = missing & (self.classes == class_id)
+            sources = labels == class_id
+            if not sources.any():
+                sources = labels != NOWHERE
+            if sources.any():
+                rows, columns = ndimage.distance_transform_edt(~sources, return_distances=False, return_indices=True)
+                self.values[here] = self.atlas.photo[0][rows[here], columns[here]]

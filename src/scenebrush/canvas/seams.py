@@ -1,0 +1,151 @@
+"""Seams where they are seen least: which offset each part of a region takes.
+
+A graph cut in the manner of shift-map editing (Pritch et al. 2009) and graph-cut textures (Kwatra et al.
+2003). Labels are offsets; a label costs its ring cost, a seam between two offsets costs how far their
+copies differ on both of its sides. Alpha expansion (Boykov et al. 2001) on blocks of pixels, each move one
+maximum flow.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import breadth_first_order, maximum_flow
+
+from scenebrush.canvas.sources import color_distance
+
+_MISSING = 60.0  # cost of a pixel without a source, and of a seam through one
+_UNITS = 8.0  # flow units per colour step
+
+
+@dataclass(frozen=True, eq=False)
+class Choices:
+    """What each of K offsets would put at each of P pixels of a region.
+
+    Args:
+        values: int16 or float32 (K, P, 3), colours.
+        usable: bool (K, P), whether there is a source.
+        costs: float32 (K, P), what the offset costs there, in colour steps.
+    """
+
+    values: np.ndarray
+    usable: np.ndarray
+    costs: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Blocks:
+    """A region cut into square blocks: the nodes of the graph.
+
+    Args:
+        node: int (P,), the block of each pixel.
+        first, second: int (E,), pairs of neighbouring pixels in different blocks (indices of pixels).
+        edge: int (E,), the graph's edge that each pair belongs to.
+        ends: int (2, G), the two blocks of each edge.
+        centers: int (N,), a flat index in the middle of each block.
+    """
+
+    node: np.ndarray
+    first: np.ndarray
+    second: np.ndarray
+    edge: np.ndarray
+    ends: np.ndarray
+    centers: np.ndarray
+
+    @classmethod
+    def of(cls, pixels: np.ndarray, stride: int, most: int) -> Blocks:
+        """Returns about `most` blocks of a region's pixels (flat indices, ascending, rows of `stride`)."""
+        rows, columns = np.divmod(pixels, stride)
+        side = max(1, int(np.ceil(np.sqrt(len(pixels) / most))))
+        corner = (rows // side) * stride + columns // side
+        names, node = np.unique(corner, return_inverse=True)
+        firsts, seconds = [], []
+        for step in (1, stride):
+            place = np.minimum(np.searchsorted(pixels, pixels + step), len(pixels) - 1)
+            found = np.flatnonzero((pixels[place] == pixels + step) & (node[place] != node))
+            firsts.append(found)
+            seconds.append(place[found])
+        first, second = np.concatenate(firsts), np.concatenate(seconds)
+        pair, edge = np.unique(node[first] * len(names) + node[second], return_inverse=True)
+        sizes = np.bincount(node)
+        centers = (np.bincount(node, rows) / sizes).astype(int) * stride + (np.bincount(node, columns) / sizes).astype(
+            int
+        )
+        return cls(node, first, second, edge, np.stack(np.divmod(pair, len(names))), centers)
+
+    @property
+    def count(self) -> int:
+        """N, the number of blocks."""
+        return len(self.centers)
+
+    def majority(self, labels: np.ndarray, kinds: int) -> np.ndarray:
+        """Returns the commonest label of each block's pixels, int (N,); labels are 0..kinds-1."""
+        counts = np.bincount(self.node * kinds + labels, minlength=self.count * kinds)
+        commonest: np.ndarray = counts.reshape(self.count, kinds).argmax(axis=1)
+        return commonest
+
+
+def assign(choices: Choices, blocks: Blocks, start: np.ndarray, *, rounds: int = 1) -> np.ndarray:
+    """Returns the offset of each block, int (N,), by alpha expansion from `start`, int (N,)."""
+    unary = _block_costs(choices, blocks)
+    labels = start.copy()
+    for _ in range(rounds):
+        before = labels
+        for candidate in range(len(choices.values)):
+            labels = _expanded(choices, blocks, unary, labels, candidate)
+        if np.array_equal(labels, before):
+            break
+    return labels
+
+
+def _block_costs(choices: Choices, blocks: Blocks) -> np.ndarray:
+    costs = np.where(choices.usable, choices.costs, np.float32(_MISSING))
+    return np.stack([np.bincount(blocks.node, cost, blocks.count) for cost in costs])  # (K, N)
+
+
+def _expanded(choices: Choices, blocks: Blocks, unary: np.ndarray, labels: np.ndarray, candidate: int) -> np.ndarray:
+    """The labels after the best move that lets any block change to `candidate`."""
+    p, q = blocks.first, blocks.second
+    at_p, at_q = labels[blocks.node[p]], labels[blocks.node[q]]
+    new = np.full_like(at_p, candidate)
+    both_keep = _edge_sum(blocks, _seam(choices, at_p, at_q, p, q))
+    only_q = _edge_sum(blocks, _seam(choices, at_p, new, p, q))
+    only_p = _edge_sum(blocks, _seam(choices, new, at_q, p, q))
+    one, two = blocks.ends
+    move = unary[candidate] - unary[labels, np.arange(blocks.count)]
+    move += np.bincount(one, only_p - both_keep, blocks.count) - np.bincount(two, only_p, blocks.count)
+    moved = _cut(move, one, two, np.maximum(only_q + only_p - both_keep, 0))
+    return np.where(moved, candidate, labels)
+
+
+def _edge_sum(blocks: Blocks, costs: np.ndarray) -> np.ndarray:
+    return np.bincount(blocks.edge, costs, blocks.ends.shape[1])
+
+
+def _seam(choices: Choices, label_p: np.ndarray, label_q: np.ndarray, p: np.ndarray, q: np.ndarray) -> np.ndarray:
+    """What each pair of neighbours costs if p takes one label and q another: colour steps, float32 (E,)."""
+    total = np.zeros(len(p), np.float32)
+    differ = np.flatnonzero(label_p != label_q)
+    a, b = label_p[differ], label_q[differ]
+    for pixel in (p[differ], q[differ]):
+        apart = color_distance(choices.values[a, pixel], choices.values[b, pixel])
+        total[differ] += np.where(choices.usable[a, pixel] & choices.usable[b, pixel], apart, np.float32(_MISSING))
+    return total
+
+
+def _cut(gain: np.ndarray, one: np.ndarray, two: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Which nodes move, bool (N,), at the minimum of sum(gain[moved]) + sum(weight[one stays, two moves])."""
+    count, nodes = len(gain), np.arange(len(gain))
+    source, sink = np.full(count, count), np.full(count, count + 1)
+    amounts = np.concatenate([np.maximum(gain, 0), np.maximum(-gain, 0), weight])
+    starts, ends = np.concatenate([source, nodes, one]), np.concatenate([nodes, sink, two])
+    capacity = np.minimum(np.rint(amounts * _UNITS), 2**24).astype(np.int32)
+    graph = csr_array((capacity, (starts, ends)), shape=(count + 2, count + 2))
+    rest = csr_array(graph - maximum_flow(graph, count, count + 1).flow)
+    rest.eliminate_zeros()
+    stays = breadth_first_order(rest, count, return_predecessors=False)
+    moved = np.ones(count + 2, bool)
+    moved[stays] = False
+    return moved[:count]
