@@ -9,10 +9,10 @@ import numpy as np
 from scipy import ndimage
 
 from scenebrush.canvas.color import fitted
+from scenebrush.canvas.matting import matte
 from scenebrush.scene.edit import Carry
 
 _DARKEST = 0.35  # a shadow leaves at least this share of the light
-_FEATHER = 0.7  # pixels over which a pasted edge fades
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,13 +55,12 @@ def paste(photo: np.ndarray, carry: Carry, hole: np.ndarray) -> np.ndarray:
 def warp(carry: Carry, shape: tuple[int, int]) -> Warped:
     """Returns a carried object at its place in a picture of `shape`; antialiased where it shrinks."""
     box = _box(carry.mask | carry.shadow if carry.shadow is not None else carry.mask, 6)
-    mask = carry.mask[box].astype(np.float64)
-    pixels = _bled(carry.donor.photo[box], carry.mask[box])
+    pixels, share = matte(carry.donor.photo[box], carry.mask[box])
     shade = _shade(carry, box)
     shrink = float(np.sqrt(abs(np.linalg.det(carry.matrix[:, :2]))))
     if shrink < 1:
         sigma = 0.5 * (1 / shrink - 1)
-        pixels, mask = ndimage.gaussian_filter(pixels, (sigma, sigma, 0)), ndimage.gaussian_filter(mask, sigma)
+        pixels, share = ndimage.gaussian_filter(pixels, (sigma, sigma, 0)), ndimage.gaussian_filter(share, sigma)
         shade = ndimage.gaussian_filter(shade, sigma)
     window = _target_window(carry.matrix, box, shape)
     rows, columns = np.mgrid[window]
@@ -71,22 +70,13 @@ def warp(carry: Carry, shape: tuple[int, int]) -> Warped:
     whole = bool(np.allclose(carry.matrix[:, :2], np.eye(2)) and np.allclose(carry.matrix[:, 2] % 1, 0))
     order: Literal[0, 3] = 0 if whole else 3  # moved by whole pixels, an object keeps its pixels as they are
     moved = [ndimage.map_coordinates(pixels[..., c], places, order=order, mode="nearest") for c in range(3)]
-    alpha = ndimage.map_coordinates(ndimage.gaussian_filter(mask, _FEATHER), places, order=1, cval=0.0)
+    alpha = ndimage.map_coordinates(share, places, order=1, cval=0.0)
     return Warped(
         window,
         np.stack(moved, -1).clip(0, 255),
-        np.clip((alpha - 0.15) / 0.7, 0, 1),
+        alpha.astype(np.float64),
         ndimage.map_coordinates(shade, places, order=1, cval=1.0),
     )
-
-
-def _bled(photo: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Returns the photo with what lies beyond the object replaced by its nearest pixels: no halo comes along."""
-    beyond = ~ndimage.binary_dilation(mask)
-    rows, columns = ndimage.distance_transform_edt(~mask, return_distances=False, return_indices=True)
-    pixels = photo.astype(np.float64)
-    pixels[beyond] = pixels[rows[beyond], columns[beyond]]
-    return pixels
 
 
 def _shade(carry: Carry, box: tuple[slice, slice]) -> np.ndarray:
