@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from scenebrush.canvas.atlas import NOWHERE
 from scenebrush.canvas.blending import Springs, solve
 from scenebrush.canvas.draft import Draft
 
@@ -39,18 +40,21 @@ def blend(draft: Draft) -> None:
 def soften(draft: Draft) -> None:
     """Takes the stairs off the edges between two classes that were filled apart: no lens draws an edge that sharp."""
     hard = np.zeros(draft.inside.shape, bool)
+    seen = draft.classes != NOWHERE  # beyond the picture's border there is nothing to soften with
     for axis in (1, 0):
         p, q = _pair(axis)
-        apart = (draft.classes[p] != draft.classes[q]) & (draft.shifts[p] != draft.shifts[q])
+        apart = (draft.classes[p] != draft.classes[q]) & (draft.shifts[p] != draft.shifts[q]) & seen[p] & seen[q]
         hard[p] |= apart
         hard[q] |= apart
     hard &= draft.inside
     rows, columns = np.nonzero(hard)
-    mean = np.zeros((len(rows), 3), np.float32)
+    mean, total = np.zeros((len(rows), 3), np.float32), np.zeros((len(rows), 1), np.float32)
     for dy, weight_y in ((-1, 0.25), (0, 0.5), (1, 0.25)):
         for dx, weight_x in ((-1, 0.25), (0, 0.5), (1, 0.25)):
-            mean += np.float32(weight_y * weight_x) * draft.values[rows + dy, columns + dx]
-    draft.values[hard] = 0.5 * (draft.values[hard] + mean)
+            weight = np.float32(weight_y * weight_x) * seen[rows + dy, columns + dx, None]
+            mean += weight * draft.values[rows + dy, columns + dx]
+            total += weight
+    draft.values[hard] = 0.5 * (draft.values[hard] + mean / total)
 
 
 def _pair(axis: int) -> tuple[_Window, _Window]:
