@@ -61,6 +61,11 @@ def test_shared_colours_mean_the_unlabelled_class_first(tmp_path: Path) -> None:
     path = _save(tmp_path / "a.png", CITYSCAPES.colors(np.array([[0, 3], [17, 18]])))
     np.testing.assert_array_equal(read_label_map(path, CITYSCAPES), [[0, 0], [17, 17]])
 
+    last = LabelSet(
+        "l", (LabelClass(0, "a", (0, 0, 0), "stuff"), LabelClass(9, "none", (0, 0, 0), "void")), ignore_id=9
+    )
+    np.testing.assert_array_equal(read_label_map(_save(tmp_path / "b.png", np.zeros((2, 2, 3), np.uint8)), last), 9)
+
 
 def test_colour_map_that_fits_no_palette(tmp_path: Path) -> None:
     colors = CAMVID.colors(IDS)
@@ -141,6 +146,12 @@ def test_cityscapes_instances(tmp_path: Path) -> None:
     found = read_instance_map(_save(tmp_path / "a.png", raw), labels, CITYSCAPES)
     # Consecutive; 33008 is not wrapped to a negative number; a group without number (26) is no instance.
     np.testing.assert_array_equal(found, [[0, 2, 3], [0, 0, 4], [1, 1, 4]])
+
+
+def test_cityscapes_full_of_objects(tmp_path: Path) -> None:
+    labels = np.array([[26, 26, 24]])
+    path = _save(tmp_path / "a.png", np.array([[26000, 26001, 24003]], np.uint16))
+    np.testing.assert_array_equal(read_instance_map(path, labels, CITYSCAPES), [[2, 3, 1]])
 
 
 def test_cityscapes_without_objects(tmp_path: Path) -> None:

@@ -64,6 +64,22 @@ def test_erase_stuff() -> None:
     assert not (after == ROAD).any()
 
 
+def test_erased_stuff_is_not_refilled_with_its_neighbours_of_the_same_class() -> None:
+    labels = np.full((40, 60), SKY)
+    labels[20:30, 10:20] = labels[20:30, 22:32] = BUILDING  # two pixels apart: two components
+    after = Scene(np.zeros((40, 60, 3), np.uint8), Layout(labels, SMALL)).erase(at=(12, 22)).layout.label_map
+    assert (after[20:30, 10:20] == SKY).all() and (after[20:30, 22:32] == BUILDING).all()
+
+
+def test_erase_takes_unlabelled_pockets_along() -> None:
+    scene = flat_scene()
+    labels = np.full((40, 60), ROAD)
+    labels[5:25, 5:30] = CAR
+    labels[12:18, 12:22] = VOID  # too wide for the rim
+    edit = Scene(scene.photo, Layout(labels, SMALL)).erase(at=(6, 6))
+    assert (edit.layout.label_map == ROAD).all() and edit.hole[5:25, 5:30].all()
+
+
 def test_rim_grows_with_the_object_and_the_picture() -> None:
     small, large = np.zeros((360, 480), bool), np.zeros((3000, 4000), bool)
     small[:20, :20] = True

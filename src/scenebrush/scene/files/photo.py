@@ -142,9 +142,7 @@ def _exif(image: Image.Image, upright: Image.Image) -> bytes | None:
         return None
     if isinstance(raw, bytes) and image.getexif().get(_ORIENTATION, 1) == 1:
         return raw  # nothing to change: keep every byte
-    exif = upright.getexif()
-    exif.pop(_ORIENTATION, None)
-    return exif.tobytes() or None
+    return upright.getexif().tobytes() or None
 
 
 def _dpi(value: object) -> tuple[float, float] | None:

@@ -13,7 +13,7 @@ from scenebrush.scene.edit import Edit
 from scenebrush.scene.layout import Layout
 from scenebrush.scene.objects import object_at, things_within
 from scenebrush.scene.operations.changes import put
-from scenebrush.scene.operations.holes import SHADOW_REACH, find_shadow, rim
+from scenebrush.scene.operations.holes import SHADOW_REACH, around, find_shadow, rim
 from scenebrush.scene.operations.refilling import refill
 from scenebrush.scene.operations.shapes import checked_mask
 
@@ -73,7 +73,8 @@ def clear(scene: Scene, region: np.ndarray, gone: tuple[int, ...], dilate: int |
     hole = region | rim(layout, region, dilate) | darkened
     # Unlabelled pixels of the rim, or shut in by the hole, are made anew as well, so they get a class.
     void = layout.label_set.is_kind(layout.label_map, "void")
-    hole |= ndimage.binary_fill_holes(hole) & void
+    window = around(hole, 1)
+    hole[window] |= ndimage.binary_fill_holes(hole[window]) & void[window]
     unlabelled = hole & void
     filled = refill(layout, region | unlabelled, gone)
     return Clearing(hole, darkened, Layout(filled.label_map, layout.label_set, filled.instance_map))
