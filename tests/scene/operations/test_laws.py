@@ -116,9 +116,14 @@ def test_after_erase_no_pixel_of_the_object_is_left(scene: Scene, pick: int) -> 
 @quick
 @given(scene=scenes(), pick=picks)
 def test_erase_touches_no_other_object(scene: Scene, pick: int) -> None:
+    """...but one that surrounds it, which is left to its own test."""
     found = object_at(scene.layout, thing_point(scene, pick))
-    others = SMALL.is_kind(scene.layout.label_map, "thing") & ~found.mask
-    assert not (scene.erase(at=thing_point(scene, pick)).hole & others).any()
+    edit = scene.erase(at=thing_point(scene, pick))
+    thing = SMALL.is_kind(scene.layout.label_map, "thing")
+    ring = ndimage.binary_dilation(found.mask, np.ones((3, 3)), iterations=4) & ~found.mask
+    others = thing & ~found.mask
+    assume(np.count_nonzero(others & ring) <= 0.4 * np.count_nonzero(ring))
+    assert not (edit.hole & others).any()
 
 
 @quick

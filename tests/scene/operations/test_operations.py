@@ -80,6 +80,20 @@ def test_erase_takes_unlabelled_pockets_along() -> None:
     assert (edit.layout.label_map == ROAD).all() and edit.hole[5:25, 5:30].all()
 
 
+def test_the_rim_reaches_into_what_the_object_lay_on() -> None:
+    facades = LabelSet.load("street_facades")
+    labels, numbers = np.full((40, 60), facades.find("facade").id), np.ones((40, 60), int)
+    labels[10:20, 10:20], numbers[10:20, 10:20] = facades.find("window").id, 2
+    scene = Scene(np.zeros((40, 60, 3), np.uint8), Layout(labels, facades, numbers))
+    edit = scene.erase(at=(12, 12))
+    np.testing.assert_array_equal(edit.hole, dilate(numbers == 2, 2))
+    assert edit.layout.instance_map is not None and (edit.layout.instance_map == 1).all()
+    np.testing.assert_array_equal(
+        scene.move((12, 12), (20, 10)).hole,
+        dilate(numbers == 2, 2) | dilate(np.roll(numbers == 2, (10, 20), (0, 1)), 2),
+    )
+
+
 def test_rim_grows_with_the_object_and_the_picture() -> None:
     small, large = np.zeros((360, 480), bool), np.zeros((3000, 4000), bool)
     small[:20, :20] = True

@@ -70,7 +70,7 @@ def clear(scene: Scene, region: np.ndarray, gone: tuple[int, ...], dilate: int |
     """Returns the clearing where a region, bool (H, W), went; classes `gone` do not come back there."""
     layout = scene.layout
     darkened = shadows_of(scene, region, shadow)
-    hole = region | rim(layout, region, dilate) | darkened
+    hole = region | rim(layout, region, dilate, gone) | darkened
     # Unlabelled pixels of the rim, or shut in by the hole, are made anew as well, so they get a class.
     void = layout.label_set.is_kind(layout.label_map, "void")
     window = around(hole, 1)

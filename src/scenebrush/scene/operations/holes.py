@@ -10,6 +10,7 @@ from scipy import ndimage
 from scenebrush.scene.label_set import LabelSet
 from scenebrush.scene.layout import Layout
 from scenebrush.scene.objects import EIGHT, bounding_box
+from scenebrush.scene.operations.surroundings import carrier, contact_ring, separate
 
 SHADOW_REACH = 0.3
 """How far beside and below an object its shadow is looked for, in heights of the object."""
@@ -30,12 +31,12 @@ def default_rim(mask: np.ndarray) -> int:
 
 def dilate(mask: np.ndarray, radius: int) -> np.ndarray:
     """Returns the pixels within `radius` of the mask, bool (H, W)."""
-    grown = mask.copy()
+    wider = mask.copy()
     if radius <= 0 or not mask.any():
-        return grown
+        return wider
     window = around(mask, radius + 1)
-    grown[window] = ndimage.distance_transform_edt(~mask[window]) <= radius
-    return grown
+    wider[window] = ndimage.distance_transform_edt(~mask[window]) <= radius
+    return wider
 
 
 def around(mask: np.ndarray, margin: int) -> tuple[slice, slice]:
@@ -45,17 +46,26 @@ def around(mask: np.ndarray, margin: int) -> tuple[slice, slice]:
     return rows, slice(max(0, x - margin), min(mask.shape[1], x + width + margin))
 
 
-def rim(layout: Layout, mask: np.ndarray, radius: int | None) -> np.ndarray:
-    """Returns the pixels beside the mask that may still show it, bool (H, W); never those of other objects.
+def rim(layout: Layout, mask: np.ndarray, radius: int | None, without: tuple[int, ...] = ()) -> np.ndarray:
+    """Returns the pixels beside the mask that may still show it, bool (H, W).
+
+    Never those of other objects, but for one that surrounds the mask: what a window lies on is the facade.
 
     Args:
         layout: what is there.
         mask: bool (H, W).
         radius: in pixels; None = `default_rim`.
+        without: class ids of objects that never count as surrounding.
     """
-    grown = dilate(mask, default_rim(mask) if radius is None else radius)
-    beside: np.ndarray = grown & ~mask & ~layout.label_set.is_kind(layout.label_map, "thing")
-    return beside
+    grown = dilate(mask, default_rim(mask) if radius is None else radius) & ~mask
+    allowed: np.ndarray = grown & ~layout.label_set.is_kind(layout.label_map, "thing")
+    if not (grown & ~allowed).any():
+        return allowed
+    for window, part in separate(mask):
+        under = carrier(layout, contact_ring(part) & ~mask[window], window, without)
+        if under is not None:
+            allowed[window] |= under[1] & grown[window]
+    return allowed
 
 
 def ground_ids(label_set: LabelSet) -> tuple[int, ...]:

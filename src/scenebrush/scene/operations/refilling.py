@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,15 +9,10 @@ from scipy import ndimage
 
 from scenebrush.errors import EditError
 from scenebrush.scene.layout import Layout
-from scenebrush.scene.objects import EIGHT, bounding_box
 from scenebrush.scene.operations.level_sets import continue_regions
+from scenebrush.scene.operations.surroundings import Key, Window, carrier, contact_ring, separate
 
-_CONTACT = 4  # pixels; label edges are sloppy, and some sets draw an unlabelled seam around objects
 _SMALLEST_SHARE = 0.01  # of the contact; below, a class is a speck of sloppy labelling
-_SUPPORT_SHARE = 0.5  # of the contact; above, the object lies on another one (a window on a facade)
-
-_Key = tuple[int, int]  # (class id, instance)
-_Window = tuple[slice, slice]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +38,7 @@ def refill(layout: Layout, region: np.ndarray, without: tuple[int, ...] = ()) ->
         EditError: the region is empty, or there is nothing in the picture that it could become.
     """
     labels, numbers = layout.label_map.copy(), _copied(layout.instance_map)
-    for window, part in _separate(region):
+    for window, part in separate(region):
         keyed = _stuff_around(layout, region, part, without, window)
         if not keyed:
             part, window = _whole(region.shape, window, part)
@@ -56,28 +50,14 @@ def refill(layout: Layout, region: np.ndarray, without: tuple[int, ...] = ()) ->
     return Refill(labels, numbers)
 
 
-def _separate(region: np.ndarray) -> Iterator[tuple[_Window, np.ndarray]]:
-    """Yields the connected parts of a region, each in a window with as much around it as boundaries need to show
-    where they are heading: (window, bool (h, w))."""
-    bounding_box(region)  # refuses an empty one
-    components, _ = ndimage.label(region, structure=EIGHT)
-    for number, (rows, columns) in enumerate(ndimage.find_objects(components), start=1):
-        margin = max(16, max(rows.stop - rows.start, columns.stop - columns.start) // 2)
-        window = (
-            slice(max(0, rows.start - margin), min(region.shape[0], rows.stop + margin)),
-            slice(max(0, columns.start - margin), min(region.shape[1], columns.stop + margin)),
-        )
-        yield window, components[window] == number
-
-
-def _whole(shape: tuple[int, ...], window: _Window, part: np.ndarray) -> tuple[np.ndarray, _Window]:
+def _whole(shape: tuple[int, ...], window: Window, part: np.ndarray) -> tuple[np.ndarray, Window]:
     """A part seen in the whole picture."""
     everywhere = np.zeros(shape, bool)
     everywhere[window] = part
     return everywhere, (slice(0, shape[0]), slice(0, shape[1]))
 
 
-def _chosen(keyed: list[tuple[_Key, np.ndarray]], part: np.ndarray) -> np.ndarray:
+def _chosen(keyed: list[tuple[Key, np.ndarray]], part: np.ndarray) -> np.ndarray:
     """Which of `keyed` each pixel of the part becomes, (N,); sorts `keyed`."""
     # From top to bottom: most boundaries of a photo lie between something above and something below.
     keyed.sort(key=lambda item: float(np.mean(np.nonzero(item[1])[0])))
@@ -89,41 +69,24 @@ def _chosen(keyed: list[tuple[_Key, np.ndarray]], part: np.ndarray) -> np.ndarra
 
 
 def _stuff_around(
-    layout: Layout, region: np.ndarray, part: np.ndarray, without: tuple[int, ...], window: _Window
-) -> list[tuple[_Key, np.ndarray]]:
+    layout: Layout, region: np.ndarray, part: np.ndarray, without: tuple[int, ...], window: Window
+) -> list[tuple[Key, np.ndarray]]:
     """What may run on into a part of the region, with where it is in the window, bool (h, w)."""
     labels, outside = layout.label_map[window], ~region[window]
     stuff = [i for i in layout.label_set.of_kind("stuff") if i not in without]
     candidates = np.isin(labels, stuff) & outside
-    contact = (ndimage.distance_transform_edt(~part) <= _CONTACT) & outside
+    contact = contact_ring(part) & outside
     touching = labels[contact & candidates]
     if not len(touching) and candidates.any():
         touching = _nearest(labels, candidates, part)
     keyed = [((i, 0), candidates & (labels == i)) for i in _frequent(touching)]
-    support = _support(layout, contact, without, window)
-    return keyed if support is None else [*keyed, support]
-
-
-def _support(
-    layout: Layout, contact: np.ndarray, without: tuple[int, ...], window: _Window
-) -> tuple[_Key, np.ndarray] | None:
-    """The one object that surrounds most of the region, if there is one."""
-    labels = layout.label_map[window]
-    things = layout.label_set.is_kind(labels, "thing") & ~np.isin(labels, without) & contact
-    enough = _SUPPORT_SHARE * np.count_nonzero(contact)
-    if np.count_nonzero(things) <= enough:
-        return None
-    numbers = np.zeros_like(labels) if layout.instance_map is None else layout.instance_map[window]
-    pairs, counts = np.unique(np.stack([labels[things], numbers[things]], axis=1), axis=0, return_counts=True)
-    if counts.max() <= enough:
-        return None
-    class_id, number = (int(v) for v in pairs[counts.argmax()])
-    return (class_id, number), things & (labels == class_id) & (numbers == number)
+    under = carrier(layout, contact, window, without)
+    return keyed if under is None else [*keyed, under]
 
 
 def _anything(
     layout: Layout, region: np.ndarray, part: np.ndarray, without: tuple[int, ...]
-) -> list[tuple[_Key, np.ndarray]]:
+) -> list[tuple[Key, np.ndarray]]:
     """No stuff in the whole picture: the nearest classes of any kind; numbered instances do not run on."""
     void = layout.label_set.of_kind("void")
     candidates = ~np.isin(layout.label_map, [*void, *without]) & ~region
