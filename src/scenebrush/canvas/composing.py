@@ -20,8 +20,8 @@ class Canvas:
 
     Args:
         photo: uint8 (H, W, 3); outside the hole it is the scene's photo.
-        copied: bool (H, W), the hole's pixels that hold pixels copied from their own class.
-        carried: bool (H, W), the hole's pixels that show a carried object.
+        copied: bool (H, W), the hole's pixels that hold pixels copied from their own class and nothing else.
+        carried: bool (H, W), the hole's pixels that show a carried object, its soft rim included.
     """
 
     photo: np.ndarray
@@ -31,14 +31,15 @@ class Canvas:
 
 def compose(scene: Scene, edit: Edit) -> Canvas:
     """Returns the canvas of an edit. Things that no carry brings hold nearest pixels: they are to be drawn."""
-    carried = np.zeros(edit.hole.shape, bool)
+    objects = np.zeros(edit.hole.shape, bool)
     for carry in edit.carries:
-        carried |= carry.target
-    filled = fill(scene.photo, scene.layout, _without(edit.layout, carried), edit.hole)
-    photo = filled.photo
+        objects |= carry.target
+    filled = fill(scene.photo, scene.layout, _without(edit.layout, objects), edit.hole)
+    photo, carried = filled.photo, np.zeros(edit.hole.shape, bool)
     for carry in edit.carries:
-        photo = paste(photo, carry, edit.hole)
-    return Canvas(photo, filled.copied & ~carried, carried & edit.hole)
+        photo, shown = paste(photo, carry, edit.hole)
+        carried |= shown
+    return Canvas(photo, filled.copied & ~carried, carried)
 
 
 def _without(layout: Layout, carried: np.ndarray) -> Layout:

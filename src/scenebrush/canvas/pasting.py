@@ -13,6 +13,7 @@ from scenebrush.canvas.matting import matte
 from scenebrush.scene.edit import Carry
 
 _DARKEST = 0.35  # a shadow leaves at least this share of the light
+_FAINT = 0.05  # a smaller share of an object in a pixel does not show
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,14 +30,19 @@ class Warped:
     shade: np.ndarray
 
 
-def paste(photo: np.ndarray, carry: Carry, hole: np.ndarray) -> np.ndarray:
-    """Returns the photo, uint8 (H, W, 3), with a carried object and its shadow in it; only the hole changes.
+def paste(photo: np.ndarray, carry: Carry, hole: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the photo, uint8 (H, W, 3), with a carried object and its shadow in it, and bool (H, W), where it shows.
+
+    Only the hole changes. An object shows where it lies (`carry.target`) and, faintly, on the soft rim around that.
 
     Args:
         photo: uint8 (H, W, 3), the hole filled with what lies behind the object.
-        carry: the object.
+        carry: the object; one of which nothing lies in the photo changes nothing.
         hole: bool (H, W).
     """
+    shown = carry.target & hole
+    if not shown.any() or not carry.mask.any():
+        return photo.copy(), np.zeros_like(shown)
     warped = warp(carry, photo.shape[:2])
     window = warped.window
     under = photo[window].astype(np.float64)
@@ -46,10 +52,11 @@ def paste(photo: np.ndarray, carry: Carry, hole: np.ndarray) -> np.ndarray:
     alpha = np.where(carry.target[window] | (hole[window] & _soft(carry.target[window])), warped.alpha, 0.0)
     alpha = np.minimum(alpha, hole[window])[..., None]
     shade = np.where(hole[window], warped.shade, 1.0)[..., None]
+    shown[window] |= alpha[..., 0] > _FAINT
     result = photo.copy()
     mixed = alpha * pixels + (1 - alpha) * under * shade
     result[window] = np.where(hole[window][..., None], np.rint(mixed).clip(0, 255), under).astype(np.uint8)
-    return result
+    return result, shown
 
 
 def warp(carry: Carry, shape: tuple[int, int]) -> Warped:
@@ -67,8 +74,7 @@ def warp(carry: Carry, shape: tuple[int, int]) -> Warped:
     inverse = np.linalg.inv(carry.matrix[:, :2])
     x, y = inverse @ (np.stack([columns.ravel(), rows.ravel()]) - carry.matrix[:, 2:])
     places = np.stack([y - box[0].start, x - box[1].start]).reshape(2, *rows.shape)
-    whole = bool(np.allclose(carry.matrix[:, :2], np.eye(2)) and np.allclose(carry.matrix[:, 2] % 1, 0))
-    order: Literal[0, 3] = 0 if whole else 3  # moved by whole pixels, an object keeps its pixels as they are
+    order: Literal[0, 3] = 0 if _keeps_pixels(carry.matrix) else 3
     moved = [ndimage.map_coordinates(pixels[..., c], places, order=order, mode="nearest") for c in range(3)]
     alpha = ndimage.map_coordinates(share, places, order=1, cval=0.0)
     return Warped(
@@ -77,6 +83,12 @@ def warp(carry: Carry, shape: tuple[int, int]) -> Warped:
         alpha.astype(np.float64),
         ndimage.map_coordinates(shade, places, order=1, cval=1.0),
     )
+
+
+def _keeps_pixels(matrix: np.ndarray) -> bool:
+    """Whether an object is moved by whole pixels, mirrored or not: then its pixels stay as they are."""
+    upright = np.allclose(np.abs(matrix[:, :2]), np.eye(2))
+    return bool(upright and np.allclose(matrix[:, 2], np.rint(matrix[:, 2])))
 
 
 def _shade(carry: Carry, box: tuple[slice, slice]) -> np.ndarray:
