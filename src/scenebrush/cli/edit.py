@@ -82,7 +82,7 @@ def run(arguments: Arguments, argv: Sequence[str]) -> None:
         max_megapixels=arguments.max_megapixels,
     )
     edits = edits_in_order(arguments, argv, scene.layout.label_set)
-    model = load_model(arguments.model or default_model(scene.layout.label_set))
+    model = load_model(arguments.model or default_model(scene.layout.label_set, adapting=arguments.adapt is not None))
     editor = Editor(scene, model, redraw=arguments.redraw, seed=arguments.seed)
     for edit in edits:
         editor.apply(edit)

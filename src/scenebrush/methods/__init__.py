@@ -52,7 +52,11 @@ def find_model(name_or_path: str | Path) -> ModelCard:
     raise ModelError(f"unknown model {str(name_or_path)!r}{hint}; here are {', '.join(cards)}, or give a model folder")
 
 
-def default_model(label_set: LabelSet) -> str:
-    """Returns the name of the model to use where none is named: a trained one that knows these classes, or canvas."""
-    trained = [card.name for card in list_models() if card.label_set is not None and card.fits(label_set)]
-    return trained[0] if trained else "canvas"
+def default_model(label_set: LabelSet, *, adapting: bool = False) -> str:
+    """Returns the name of the model to use where none is named: a trained one that knows these classes, or canvas.
+
+    One that is to adapt to the photo may learn the classes there: then any trained one is better than none.
+    """
+    trained = [card for card in list_models() if card.label_set is not None]
+    fitting = [card for card in trained if card.fits(label_set)] or (trained if adapting else [])
+    return fitting[0].name if fitting else "canvas"
