@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from scenebrush.canvas.draft import Draft
+from scenebrush.canvas.draft import Draft, window_around
 from scenebrush.canvas.offsets import Judge, choose_moves, ring_of, sample
 from scenebrush.canvas.plan import Plan
 from scenebrush.canvas.seams import Blocks, Choices, assign
@@ -25,8 +25,10 @@ _RING_WEIGHT = 0.15  # of a pixel's ring cost against seams; a copied boundary i
 
 def fill_boundaries(draft: Draft, plan: Plan) -> None:
     """Copies a band along every boundary between two copied classes in the hole."""
-    wanted = np.where(draft.copied, draft.classes, -1)
-    for first, second in _meetings(wanted):
+    window = window_around(draft.inside, 1)
+    wanted = np.full(draft.classes.shape, np.int16(-1))
+    wanted[window] = np.where(draft.copied[window], draft.classes[window], -1)
+    for first, second in _meetings(wanted[window]):
         _fill_boundary(draft, wanted, first, second, plan)
 
 
@@ -43,48 +45,57 @@ def _meetings(wanted: np.ndarray) -> list[tuple[int, int]]:
 
 def _fill_boundary(draft: Draft, wanted: np.ndarray, first: int, second: int, plan: Plan) -> None:
     atlas = draft.atlas
-    distance = _distance(wanted, first, second, plan.band)
-    mask = distance < plan.band
-    labels = atlas.label_map
-    sources = Sources(atlas, ((labels == first) | (labels == second)).reshape(-1))
-    slack = (distance * np.float32(_MISTAKE)).reshape(-1)
+    window = window_around(draft.inside, 1)
+    near = np.zeros(wanted.shape, np.float32)  # 1 at the boundary, 0 a band's width off
+    near[window] = _nearness(wanted[window], first, second, plan.band)
+    slack = np.zeros(wanted.shape, np.float32)
+    slack[window] = _MISTAKE * plan.band * (1 - near[window])
+    mask = near > 0
+    sources = Sources(atlas, np.isin(atlas.label_map, (first, second)).reshape(-1))
     ring = ring_of(mask, sources.usable[: mask.size].reshape(mask.shape), plan.ring)
-    band = np.flatnonzero(mask)
-    judge = Judge(sources, sample(band, plan.rng), sample(ring, plan.rng), plan.scale, wanted.reshape(-1), slack)
+    judge = Judge(
+        sources,
+        sample(np.flatnonzero(mask), plan.rng),
+        sample(ring, plan.rng),
+        plan.scale,
+        wanted.reshape(-1),
+        slack.reshape(-1),
+    )
     moves = choose_moves(judge, reach=plan.reach, most=4)
     if len(moves):
-        draft.put(sources, *_cut_in(draft, judge, moves, mask, distance, plan))
+        draft.put(sources, *_cut_in(draft, judge, moves, near, plan))
 
 
-def _distance(wanted: np.ndarray, first: int, second: int, band: int) -> np.ndarray:
-    """Steps to the boundary between the two classes, float32 (H, W), on their pixels; `band` where far off."""
+def _nearness(wanted: np.ndarray, first: int, second: int, band: int) -> np.ndarray:
+    """How near each pixel of two classes lies to their boundary, float32: 1 = at it, 0 = `band` pixels off or more."""
     one, two = wanted == first, wanted == second
-    distance = np.full(wanted.shape, float(band), np.float32)
-    rows, columns = np.flatnonzero((one | two).any(axis=1)), np.flatnonzero((one | two).any(axis=0))
-    box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-    near = np.where(one[box], ndimage.distance_transform_edt(~two[box]), ndimage.distance_transform_edt(~one[box]))
-    distance[box] = np.where((one | two)[box], np.minimum(near, band), band)
-    return distance
+    edge = np.zeros(wanted.shape, bool)
+    edge[:, :-1] |= (one[:, :-1] & two[:, 1:]) | (two[:, :-1] & one[:, 1:])
+    edge[:-1] |= (one[:-1] & two[1:]) | (two[:-1] & one[1:])
+    near, window = np.zeros(wanted.shape, np.float32), window_around(edge, band + 1)
+    one, two = one[window], two[window]
+    distance = np.where(one, ndimage.distance_transform_edt(~two), ndimage.distance_transform_edt(~one))
+    near[window] = np.maximum(1 - distance / band, 0) * (one | two)
+    return near
 
 
 def _cut_in(
-    draft: Draft, judge: Judge, moves: np.ndarray, mask: np.ndarray, distance: np.ndarray, plan: Plan
+    draft: Draft, judge: Judge, moves: np.ndarray, near: np.ndarray, plan: Plan
 ) -> tuple[np.ndarray, np.ndarray]:
     """The pixels of the band and its shell, and their shifts; 0 = stays as it is."""
-    shell = ndimage.maximum_filter(mask.view(np.uint8), 2 * _SHELL + 1) > 0
-    pixels = np.flatnonzero(shell & draft.copied)
-    within = mask.reshape(-1)[pixels]
+    pixels = ring_of(near > 0, draft.copied, _SHELL)
+    within = near.reshape(-1)[pixels] > 0
     sources, shifts = judge.sources, judge.sources.atlas.shift(moves)
     usable = judge.covers(moves, pixels) & within
     blocks = Blocks.of(pixels, sources.atlas.stride, plan.blocks)
     ring_costs = judge.ring_costs(moves, judge.nearness(blocks.centers))
     costs = _RING_WEIGHT * ring_costs[:, blocks.node] + judge.source_costs(moves, pixels)
-    keep = _KEEP * within * (1 - distance.reshape(-1)[pixels] / plan.band)
+    keep = _KEEP * near.reshape(-1)[pixels]
     colors = draft.values.reshape(-1, 3)[pixels][None], sources.colors(pixels + shifts[:, None])
     choices = Choices(
         np.concatenate(colors),
         np.concatenate([np.ones((1, len(pixels)), bool), usable]),
-        np.concatenate([keep[None].astype(np.float32), costs]),
+        np.concatenate([keep[None], costs]),
     )
     chosen = assign(choices, blocks, np.zeros(blocks.count, int))[blocks.node]
     taken = choices.usable[chosen, np.arange(len(pixels))]

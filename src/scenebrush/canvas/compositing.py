@@ -27,13 +27,13 @@ def blend(draft: Draft) -> None:
     rows, columns = np.flatnonzero(soft.any(axis=1)), np.flatnonzero(soft.any(axis=0))
     box = slice(rows[0] - 1, rows[-1] + 2), slice(columns[0] - 1, columns[-1] + 2)
     anchor = np.zeros(soft[box].shape, np.float32)
-    charge = np.zeros((3, *anchor.shape), np.float32)
+    charge, pull = np.zeros((3, *anchor.shape), np.float32), np.zeros((3, *anchor.shape), np.float32)
     weights = [_tie(draft, box, axis, charge) for axis in (1, 0)]
     for axis in (1, 0):
         first, second = _pair(axis)
-        _hold(draft, box, first, second, anchor, charge)
-        _hold(draft, box, second, first, anchor, charge)
-    correction = solve(Springs(weights[0], weights[1], anchor), charge).transpose(1, 2, 0)
+        _hold(draft, box, first, second, anchor, pull)
+        _hold(draft, box, second, first, anchor, pull)
+    correction = solve(Springs(weights[0], weights[1], anchor), charge, pull).transpose(1, 2, 0)
     draft.values[box][soft[box]] += correction[soft[box]]
 
 
@@ -94,7 +94,7 @@ def _excess(draft: Draft, p: np.ndarray, q: np.ndarray) -> np.ndarray:
     return excess
 
 
-def _hold(draft: Draft, box: _Window, p: _Window, q: _Window, anchor: np.ndarray, charge: np.ndarray) -> None:
+def _hold(draft: Draft, box: _Window, p: _Window, q: _Window, anchor: np.ndarray, pull: np.ndarray) -> None:
     """Anchors soft pixels `p` to visible neighbours `q` of their class, by the source's difference if there is one."""
     shifts, classes, labels = draft.shifts[box], draft.classes[box], draft.atlas.label_map[0][box]
     tied = draft.soft[box][p] & (labels[q] == classes[p])
@@ -106,7 +106,7 @@ def _hold(draft: Draft, box: _Window, p: _Window, q: _Window, anchor: np.ndarray
     asked = _asked(draft, here, known, shift, draft.layers[box][p][tied])
     weight = _trust(asked, shift)
     anchor.reshape(-1)[places[p][tied]] += weight
-    charge.reshape(3, -1)[:, places[p][tied]] += weight * asked.T
+    pull.reshape(3, -1)[:, places[p][tied]] += weight * asked.T
 
 
 def _asked(draft: Draft, here: np.ndarray, known: np.ndarray, shift: np.ndarray, layer: np.ndarray) -> np.ndarray:

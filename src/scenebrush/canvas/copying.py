@@ -115,7 +115,9 @@ def _box(mask: np.ndarray) -> Box:
 
 def _without_void(classes: np.ndarray, inside: np.ndarray, known: tuple[int, ...]) -> np.ndarray:
     """The classes, those of the hole's unlabelled pixels as the nearest labelled pixel's in or around it."""
-    sources = np.isin(classes, known)
+    table = np.zeros(max((*known, int(classes.max()))) + 2, bool)  # the last entry is for NOWHERE, -1
+    table[list(known)] = True
+    sources = table[classes]
     void = inside & ~sources
     if void.any() and sources.any():
         rows, columns = ndimage.distance_transform_edt(~sources, return_distances=False, return_indices=True)

@@ -69,12 +69,32 @@ class Draft:
     def put_nearest(self) -> None:
         """Gives the hole's pixels that are not copied the nearest visible pixel of their class, or of any."""
         missing = self.inside & ~self.copied
-        labels = self.atlas.label_map[0]
         for class_id in np.unique(self.classes[missing]):
             here = missing & (self.classes == class_id)
-            sources = labels == class_id
+            sources = self.atlas.label_map[0] == class_id
             if not sources.any():
-                sources = labels != NOWHERE
+                sources = self.atlas.label_map[0] != NOWHERE
             if sources.any():
-                rows, columns = ndimage.distance_transform_edt(~sources, return_distances=False, return_indices=True)
-                self.values[here] = self.atlas.photo[0][rows[here], columns[here]]
+                window = _window_with(here, sources)
+                rows, columns = ndimage.distance_transform_edt(
+                    ~sources[window], return_distances=False, return_indices=True
+                )
+                part = here[window]
+                self.values[window][part] = self.atlas.photo[0][window][rows[part], columns[part]]
+
+
+def window_around(places: np.ndarray, margin: int) -> tuple[slice, slice]:
+    """Returns the rows and columns of the box of some places, bool (H, W), grown by a margin."""
+    rows, columns = np.flatnonzero(places.any(axis=1)), np.flatnonzero(places.any(axis=0))
+    return (
+        slice(max(0, int(rows[0]) - margin), int(rows[-1]) + margin + 1),
+        slice(max(0, int(columns[0]) - margin), int(columns[-1]) + margin + 1),
+    )
+
+
+def _window_with(places: np.ndarray, sources: np.ndarray) -> tuple[slice, slice]:
+    """The box of some places, grown until it holds sources."""
+    margin = 16
+    while not sources[window := window_around(places, margin)].any():
+        margin *= 2
+    return window

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from scenebrush.canvas.draft import window_around
 from scenebrush.canvas.sources import Sources, color_distance
 
 _SAMPLES = 220  # pixels of the region, and of its ring, on which offsets are judged
@@ -86,8 +87,11 @@ class Judge:
 
 def ring_of(mask: np.ndarray, visible: np.ndarray, width: int) -> np.ndarray:
     """Returns the flat indices of the visible pixels, bool (H, W), at most `width` from a region, bool (H, W)."""
-    near = ndimage.maximum_filter(mask.view(np.uint8), 2 * width + 1) > 0
-    return np.flatnonzero(near & visible)
+    window = window_around(mask, width)
+    near = ndimage.maximum_filter(mask[window].view(np.uint8), 2 * width + 1) > 0
+    y, x = np.nonzero(near & visible[window])
+    ring: np.ndarray = (y + window[0].start) * mask.shape[1] + x + window[1].start
+    return ring
 
 
 def sample(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -39,5 +39,5 @@ class Plan:
         blocks = round(_BLOCKS * min(scale, 4.0))
         ring = round(_RING * scale**0.5)
         band = round(_BAND * scale**0.5)
-        reach = reach or round(_REACH * scale**0.8)
+        reach = reach or round(_REACH * scale**0.75)
         return cls(scale, ring, band, reach, offsets, blocks, rng or np.random.default_rng(0))

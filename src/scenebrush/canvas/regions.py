@@ -10,6 +10,7 @@ from scenebrush.canvas.plan import Plan
 from scenebrush.canvas.seams import Blocks, Choices, assign
 from scenebrush.canvas.sources import Sources
 
+_LOOKED_AT = 40_000  # pixels of a region in the graph cut
 _RING_WEIGHT = 1.5  # of a pixel's ring cost against seams
 
 
@@ -29,15 +30,26 @@ def fill_class(draft: Draft, class_id: int, plan: Plan) -> None:
 
 def _assigned(judge: Judge, moves: np.ndarray, pixels: np.ndarray, plan: Plan) -> np.ndarray:
     """The flat shift of each pixel, int (P,); 0 where no move has a source."""
-    sources, shifts = judge.sources, judge.sources.atlas.shift(moves)
     usable = judge.covers(moves, pixels)
-    first = np.argmax(usable, axis=0)  # the moves come best first
+    chosen = np.argmax(usable, axis=0)  # the moves come best first
     if len(moves) > 1:
-        blocks = Blocks.of(pixels, sources.atlas.stride, plan.blocks)
-        ring_costs = judge.ring_costs(moves, judge.nearness(blocks.centers))
-        costs = _RING_WEIGHT * ring_costs[:, blocks.node] + judge.source_costs(moves, pixels)
-        choices = Choices(sources.colors(pixels + shifts[:, None]), usable, costs)
-        chosen = assign(choices, blocks, blocks.majority(first, len(moves)))[blocks.node]
+        cut = _cut(judge, moves, pixels, plan)
         # a block may hold pixels that its offset cannot fill: they take the first offset that can
-        first = np.where(usable[chosen, np.arange(len(pixels))], chosen, first)
-    return np.where(usable.any(axis=0), shifts[first], 0)
+        chosen = np.where(usable[cut, np.arange(len(pixels))], cut, chosen)
+    return np.where(usable.any(axis=0), judge.sources.atlas.shift(moves)[chosen], 0)
+
+
+def _cut(judge: Judge, moves: np.ndarray, pixels: np.ndarray, plan: Plan) -> np.ndarray:
+    """The move of each pixel, int (P,), by the graph cut; of a large region only every few pixels are looked at."""
+    atlas = judge.sources.atlas
+    step = max(1, int(np.sqrt(len(pixels) / _LOOKED_AT)))
+    rows, columns = np.divmod(pixels, atlas.stride)
+    some = pixels[(rows % step == 0) & (columns % step == 0)] if step > 1 else pixels
+    blocks = Blocks.of(some, atlas.stride, plan.blocks, step)
+    ring_costs = judge.ring_costs(moves, judge.nearness(blocks.centers))
+    costs = _RING_WEIGHT * ring_costs[:, blocks.node] + judge.source_costs(moves, some)
+    usable = judge.covers(moves, some)
+    choices = Choices(judge.sources.colors(some + atlas.shift(moves)[:, None]), usable, costs)
+    labels = assign(choices, blocks, blocks.majority(np.argmax(usable, axis=0), len(moves)))
+    cut: np.ndarray = labels[blocks.find(pixels)]
+    return cut

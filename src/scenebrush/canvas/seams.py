@@ -45,6 +45,9 @@ class Blocks:
         edge: int (E,), the graph's edge that each pair belongs to.
         ends: int (2, G), the two blocks of each edge.
         centers: int (N,), a flat index in the middle of each block.
+        corners: int (N,), names of the blocks, ascending.
+        side: pixels.
+        stride: pixels in a row.
     """
 
     node: np.ndarray
@@ -53,27 +56,41 @@ class Blocks:
     edge: np.ndarray
     ends: np.ndarray
     centers: np.ndarray
+    corners: np.ndarray
+    side: int
+    stride: int
 
     @classmethod
-    def of(cls, pixels: np.ndarray, stride: int, most: int) -> Blocks:
-        """Returns about `most` blocks of a region's pixels (flat indices, ascending, rows of `stride`)."""
+    def of(cls, pixels: np.ndarray, stride: int, most: int, step: int = 1) -> Blocks:
+        """Returns about `most` blocks of a region.
+
+        Args:
+            pixels: flat indices, ascending, rows of `stride`; with `step` > 1 only of every step-th row
+                and column, which are then neighbours.
+            stride: pixels in a row.
+            most: about so many blocks.
+            step: see `pixels`.
+        """
         rows, columns = np.divmod(pixels, stride)
-        side = max(1, int(np.ceil(np.sqrt(len(pixels) / most))))
-        corner = (rows // side) * stride + columns // side
-        names, node = np.unique(corner, return_inverse=True)
+        side = step * max(1, int(np.ceil(np.sqrt(len(pixels) / most))))
+        corners, node = np.unique((rows // side) * stride + columns // side, return_inverse=True)
         firsts, seconds = [], []
-        for step in (1, stride):
-            place = np.minimum(np.searchsorted(pixels, pixels + step), len(pixels) - 1)
-            found = np.flatnonzero((pixels[place] == pixels + step) & (node[place] != node))
+        for ahead in (step, step * stride):
+            place = np.minimum(np.searchsorted(pixels, pixels + ahead), len(pixels) - 1)
+            found = np.flatnonzero((pixels[place] == pixels + ahead) & (node[place] != node))
             firsts.append(found)
             seconds.append(place[found])
         first, second = np.concatenate(firsts), np.concatenate(seconds)
-        pair, edge = np.unique(node[first] * len(names) + node[second], return_inverse=True)
-        sizes = np.bincount(node)
-        centers = (np.bincount(node, rows) / sizes).astype(int) * stride + (np.bincount(node, columns) / sizes).astype(
-            int
-        )
-        return cls(node, first, second, edge, np.stack(np.divmod(pair, len(names))), centers)
+        pair, edge = np.unique(node[first] * len(corners) + node[second], return_inverse=True)
+        ends = np.stack(np.divmod(pair, len(corners)))
+        return cls(node, first, second, edge, ends, _middles(node, rows, columns, stride), corners, side, stride)
+
+    def find(self, pixels: np.ndarray) -> np.ndarray:
+        """Returns the block that each of any flat indices lies in, int (P,); the nearest by name where in none."""
+        rows, columns = np.divmod(pixels, self.stride)
+        corner = (rows // self.side) * self.stride + columns // self.side
+        found: np.ndarray = np.minimum(np.searchsorted(self.corners, corner), len(self.corners) - 1)
+        return found
 
     @property
     def count(self) -> int:
@@ -85,6 +102,13 @@ class Blocks:
         counts = np.bincount(self.node * kinds + labels, minlength=self.count * kinds)
         commonest: np.ndarray = counts.reshape(self.count, kinds).argmax(axis=1)
         return commonest
+
+
+def _middles(node: np.ndarray, rows: np.ndarray, columns: np.ndarray, stride: int) -> np.ndarray:
+    sizes = np.bincount(node)
+    middle_y, middle_x = np.bincount(node, rows) / sizes, np.bincount(node, columns) / sizes
+    middles: np.ndarray = middle_y.astype(int) * stride + middle_x.astype(int)
+    return middles
 
 
 def assign(choices: Choices, blocks: Blocks, start: np.ndarray, *, rounds: int = 1) -> np.ndarray:
