@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from scenebrush.errors import RecipeError
-from scenebrush.methods.sesame.trainee import _config, _loss_weights
-from scenebrush.training.recipe import Recipe
+from scenebrush.methods.sesame.trainee import loss_weights, sesame_config
+from scenebrush.scene.label_set import LabelSet
+from scenebrush.training.recipe import Recipe, Stage
 
+CAMVID = LabelSet.load("camvid")
 RECIPES = sorted((Path(__file__).resolve().parents[2] / "recipes").glob("*/*.yaml"))
 
 
@@ -18,9 +20,9 @@ RECIPES = sorted((Path(__file__).resolve().parents[2] / "recipes").glob("*/*.yam
 def test_every_shipped_recipe_is_whole(path: Path) -> None:
     recipe = Recipe.load(path)
     assert recipe.method == path.parent.name
-    _config(recipe.config, (0, 1), (1,), 128)
+    sesame_config(recipe.config, LabelSet.load(recipe.label_set), window=128)
     for stage in recipe.stages:
-        _loss_weights(stage.losses)
+        loss_weights(stage.losses)
 
 
 def test_there_are_recipes() -> None:
@@ -44,6 +46,8 @@ def test_overrides_reach_nested_places(tiny_recipe: dict[str, Any], tmp_path: Pa
         ({"ema": 2}, "ema"),
         ({"stages": []}, "stages"),
         ({"method": "nothing"}, "method"),
+        ({"seed": -1}, "seed"),
+        ({"stages": [{"name": "a", "stepz": 1}]}, "did you mean 'steps'"),
     ],
 )
 def test_mistakes_are_named(tiny_recipe: dict[str, Any], change: dict[str, Any], told: str) -> None:
@@ -53,12 +57,47 @@ def test_mistakes_are_named(tiny_recipe: dict[str, Any], change: dict[str, Any],
 
 def test_unknown_settings_of_the_method_are_named() -> None:
     with pytest.raises(RecipeError, match="did you mean 'width'"):
-        _config({"widht": 3}, (0,), (), 128)
+        sesame_config({"widht": 3}, CAMVID, window=128)
     with pytest.raises(RecipeError, match="did you mean 'perceptual'"):
-        _loss_weights({"perceptal": 1})
+        loss_weights({"perceptal": 1})
 
 
-@pytest.mark.parametrize("override", ["seed", "stages.7.steps=1", "stages.x.steps=1"])
+@pytest.mark.parametrize("given", [{"width": "broad"}, {"width": 0}, {"network": "compat"}, {"guided": 3}])
+def test_settings_of_the_wrong_kind_are_named(given: dict[str, Any]) -> None:
+    with pytest.raises(RecipeError, match=f"config.{next(iter(given))}"):
+        sesame_config(given, CAMVID, window=128)
+
+
+def test_what_a_recipe_leaves_open_comes_from_the_data() -> None:
+    config = sesame_config({"width": 8}, CAMVID, window=64)
+    assert (config.num_classes, config.window, config.width) == (12, 64, 8)
+    assert [CAMVID.classes[i].name for i in config.thing_classes][2:] == ["car", "pedestrian", "bicyclist"]
+
+
+def test_numbers_that_yaml_takes_for_text_are_numbers() -> None:
+    assert loss_weights({"perceptual": "1e1"}).perceptual == 10.0  # "1e1" and "1e-4" are strings in YAML 1.1
+
+
+def test_a_stage_without_any_loss_is_refused() -> None:
+    with pytest.raises(RecipeError, match="all are 0"):
+        loss_weights({"adversarial": 0, "perceptual": 0})
+
+
+def test_an_override_changes_one_place_where_yaml_shares_an_anchor(tmp_path: Path) -> None:
+    path = tmp_path / "r.yaml"
+    stages = "[{name: a, steps: 1, losses: &l {drawn: 1.0}}, {name: b, steps: 1, losses: *l}]"
+    path.write_text(f"name: shared\nmethod: sesame\nlabel_set: camvid\nstages: {stages}\n")
+    recipe = Recipe.load(path, ["stages.0.losses.drawn=2"])
+    assert [stage.losses["drawn"] for stage in recipe.stages] == [2, 1.0]
+
+
+def test_the_adversary_is_faded_in() -> None:
+    stage = Stage(name="a", steps=9, adversarial_ramp=4)
+    assert [stage.ramp(step) for step in range(6)] == [0.25, 0.5, 0.75, 1, 1, 1]
+    assert Stage(name="b", steps=9).ramp(0) == 1
+
+
+@pytest.mark.parametrize("override", ["seed", "stages.7.steps=1", "stages.x.steps=1", "seed=[1", "name.x=1"])
 def test_bad_overrides_are_named(tiny_recipe: dict[str, Any], tmp_path: Path, override: str) -> None:
     import yaml
 

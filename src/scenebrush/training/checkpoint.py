@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -19,24 +19,32 @@ from scenebrush.errors import TrainingError
 
 KEEP = 2
 
+_FILES = ("state.safetensors", "facts.json")
+
 
 def save_checkpoint(
-    folder: Path, step: int, modules: Mapping[str, nn.Module], optimizers: Mapping[str, Optimizer], facts: Mapping[str, Any]
+    folder: Path,
+    step: int,
+    modules: Mapping[str, nn.Module],
+    optimizers: Mapping[str, Optimizer],
+    facts: Mapping[str, Any],
 ) -> Path:
-    """Writes `folder/step-000123` (beside, synced, renamed) and removes all but the last two; returns its path.
+    """Writes `folder/step-0000123` (beside, synced, renamed) and removes all but the last two; returns its path.
 
-    A process that is killed at any moment leaves either the old checkpoints or the new one as well.
+    A process that is killed at any moment leaves either the old checkpoints or the new one as well. One process
+    writes into a folder: what another left half written is removed.
     """
     tensors = {f"module/{n}/{k}": v for n, m in modules.items() for k, v in m.state_dict().items()}
     for name, optimizer in optimizers.items():
         tensors |= {f"optimizer/{name}/{key}": value for key, value in _optimizer_tensors(optimizer).items()}
+    for left in folder.glob(".writing-*"):
+        shutil.rmtree(left)
     beside = folder / f".writing-{os.getpid()}"
-    shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir(parents=True)
     # clone: safetensors refuses tensors that share memory; contiguous: it stores no channels_last strides
     save_file({k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}, beside / "state.safetensors")
-    (beside / "facts.json").write_text(json.dumps({"step": step, **facts}))
-    for path in beside.iterdir():
+    (beside / "facts.json").write_text(json.dumps({"step": step, **facts}), encoding="utf-8")
+    for path in (*beside.iterdir(), beside):
         _sync(path)
     final = folder / f"step-{step:07d}"
     shutil.rmtree(final, ignore_errors=True)
@@ -49,23 +57,29 @@ def save_checkpoint(
 
 def list_checkpoints(folder: Path) -> list[Path]:
     """Returns the whole checkpoints in a folder, oldest first."""
-    return sorted(path for path in folder.glob("step-*") if (path / "facts.json").is_file())
+    whole = (path for path in folder.glob("step-[0-9]*") if all((path / name).is_file() for name in _FILES))
+    return sorted(whole, key=lambda path: int(path.name.removeprefix("step-")))
 
 
 def load_checkpoint(
     path: Path, modules: Mapping[str, nn.Module], optimizers: Mapping[str, Optimizer]
 ) -> dict[str, Any]:
-    """Fills modules and optimisers from a checkpoint and returns its facts."""
-    with safe_open(path / "state.safetensors", framework="pt") as file:
-        tensors: dict[str, Tensor] = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    """Fills modules and optimisers from a checkpoint and returns its facts.
+
+    One that cannot be read or belongs to another configuration raises `TrainingError`.
+    """
+    try:
+        facts: dict[str, Any] = json.loads((path / "facts.json").read_text(encoding="utf-8"))
+        tensors = load_file(path / "state.safetensors")
+    except (OSError, ValueError, SafetensorError) as error:
+        raise TrainingError(f"{path} cannot be read ({error}); remove it to go on from the one before") from error
     try:
         for name, module in modules.items():
             module.load_state_dict(_below(tensors, f"module/{name}/"))
-    except RuntimeError as error:
+        for name, optimizer in optimizers.items():
+            _fill_optimizer(optimizer, _below(tensors, f"optimizer/{name}/"))
+    except (RuntimeError, ValueError, IndexError) as error:
         raise TrainingError(f"{path} does not fit this recipe ({str(error).splitlines()[-1].strip()})") from error
-    for name, optimizer in optimizers.items():
-        _fill_optimizer(optimizer, _below(tensors, f"optimizer/{name}/"))
-    facts: dict[str, Any] = json.loads((path / "facts.json").read_text())
     return facts
 
 
@@ -79,10 +93,14 @@ def _optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
 
 
 def _fill_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in tensors.items():
         index, name = key.split("/")
-        state.setdefault(int(index), {})[name] = value
+        parameter = parameters[int(index)]
+        # Moments lie in memory as their parameter does: channels_last is not stored, but needed for speed.
+        filled = torch.empty_like(parameter).copy_(value) if value.shape == parameter.shape else value
+        state.setdefault(int(index), {})[name] = filled.detach()
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
 
 

@@ -6,35 +6,46 @@ import copy
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from PIL import Image
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from scenebrush.errors import TrainingError
+from scenebrush.errors import InputError, TrainingError
 from scenebrush.training.checkpoint import list_checkpoints, load_checkpoint, save_checkpoint
 from scenebrush.training.log import MetricsLog
 from scenebrush.training.recipe import Recipe, Stage
 from scenebrush.training.trainee import Trainee
 
 Report = Callable[[int, int, Mapping[str, float]], None]
-"""Told (steps done, steps in all, latest losses) after every step."""
+"""Told (steps done, steps in all, latest losses) after every step; the sum that is minimised is `losses["loss"]`."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: steps done of all, seconds trained in all calls, and the model folder if it is complete."""
+    """How a run ended.
+
+    Args:
+        step, total: steps done, of all.
+        seconds: time trained, in all calls together.
+        model: the folder with the averaged generator as it is now.
+        is_main: False in the helper processes of a run on several devices, which have nothing to tell.
+    """
 
     step: int
     total: int
     seconds: float
     model: Path
+    is_main: bool = True
 
 
 def train(
@@ -50,61 +61,85 @@ def train(
 ) -> Outcome:
     """Trains into a run folder and returns how far it came; the averaged generator is exported to `run/model`.
 
-    A resumed run sees what an uninterrupted one would have seen, so on one machine both end bit-equal: every
-    batch and every random choice depends on (seed, step) alone. `time_budget` is in seconds and ends the run
-    after a checkpoint; go on with `resume`. A NaN raises `TrainingError` and leaves the last good checkpoint.
+    A resumed run sees what an uninterrupted one would have seen, so on one CPU both end bit-equal: every batch and
+    every random choice depends on (seed, step) alone. `time_budget` is in seconds and ends the run after the step,
+    at least one, in which it is spent, with a checkpoint; go on with `resume`. A step's windows are shared out among
+    the `devices`, rounded up to as many for each. Helper processes start the program again by its command line.
+
+    Raises:
+        TrainingError: a NaN (the last good checkpoint is left), a folder that holds another run, or a checkpoint
+            that does not fit.
+        InputError: devices that are not there.
     """
-    fabric = Fabric(accelerator=accelerator, devices=devices, precision=recipe.precision)
-    fabric.launch()
-    started = time.monotonic()
+    fabric = _fabric(recipe, devices, accelerator)
     state = _State.begin(fabric, recipe, trainee)
     spent = _resume(state, run, resume)
+    began = time.monotonic()
     log = MetricsLog(run, state.step, enabled=fabric.is_global_zero)
     if fabric.is_global_zero:
         (run / "recipe.yaml").write_text(recipe.dump(), encoding="utf-8")
 
-    def seconds() -> float:
-        return spent + time.monotonic() - started
-
     for step in range(state.step, recipe.total_steps):
         stage_index, stage, stage_step = recipe.stage_at(step)
-        losses: dict[str, float] = {}
-        batches = _batches(recipe, trainee, fabric, step, stage_index, stage, stage_step)
+        losses = _Losses(fabric, stage.accumulate)
         _set_learning_rates(state, recipe, stage, step)
+
         made = []
-        for batch in batches:  # more than one when gradients are accumulated
-            made.append((batch, *_generator_backward(state, trainee, fabric, batch, stage_index, stage, stage_step, losses)))
-        _check(losses, step, run)
+        for batch in _batches(recipe, trainee, fabric, step):  # more than one when gradients are accumulated
+            with state.frozen_discriminator(), fabric.autocast():
+                loss, parts, fake = trainee.generator_step(batch, stage_index, stage.ramp(stage_step))
+            fabric.backward(loss / stage.accumulate)
+            losses.add({**parts, "loss": loss})
+            made.append((batch, fake))
+        _check(losses.mean(), step, run)
         state.generator_optimizer.step()
         state.generator_optimizer.zero_grad(set_to_none=True)
+
         if state.discriminator_optimizer is not None and trainee.adversarial(stage_index):
             for batch, fake in made:
                 with fabric.autocast():
                     loss, parts = trainee.discriminator_step(batch, fake, stage_index)
                 fabric.backward(loss / stage.accumulate)
-                _collect(losses, parts, stage.accumulate)
-            _check(losses, step, run)
+                losses.add(parts)
+            _check(losses.mean(), step, run)
             state.discriminator_optimizer.step()
             state.discriminator_optimizer.zero_grad(set_to_none=True)
+
         state.average(recipe.ema)
         state.step = step + 1
-
+        seconds = time.monotonic() - began
         last = state.step == recipe.total_steps
-        out_of_time = time_budget is not None and time.monotonic() - started > time_budget
-        if report is not None:
-            report(state.step, recipe.total_steps, losses)
+        # One clock decides for all devices, or some would wait for the others for ever.
+        out_of_time = fabric.broadcast(time_budget is not None and seconds > time_budget)
+        if report is not None and fabric.is_global_zero:
+            report(state.step, recipe.total_steps, losses.mean())
         if state.step % recipe.log_every == 0 or last:
-            log.write({"step": state.step, "stage": stage.name, "seconds": round(seconds(), 1), **losses})
+            facts = {"step": state.step, "stage": stage.name, "seconds": round(spent + seconds, 1)}
+            log.write({**facts, **losses.mean()})
         if fabric.is_global_zero and (state.step % recipe.sample_every == 0 or last or out_of_time):
             _write_sheet(trainee.sample(state.averaged), run / "samples" / f"step-{state.step:07d}.png")
         if state.step % recipe.checkpoint_every == 0 or last or out_of_time:
-            state.save(run, seconds(), enabled=fabric.is_global_zero)
+            _check(state.worst_weights(), step, run)
+            state.save(run, spent + seconds, enabled=fabric.is_global_zero)
             fabric.barrier()
         if out_of_time:
             break
+
+    spent += time.monotonic() - began
     if fabric.is_global_zero:
-        trainee.export(state.averaged, run / "model", {"steps": state.step, "seconds": round(seconds()), "recipe": recipe.name})
-    return Outcome(state.step, recipe.total_steps, seconds(), run / "model")
+        facts = {"steps": state.step, "seconds": round(spent), "recipe": recipe.name}
+        trainee.export(state.averaged, run / "model", facts)
+    return Outcome(state.step, recipe.total_steps, spent, run / "model", fabric.is_global_zero)
+
+
+def _fabric(recipe: Recipe, devices: int, accelerator: str) -> Fabric:
+    try:
+        fabric = Fabric(accelerator=accelerator, devices=devices, precision=recipe.precision)
+    except (MisconfigurationException, ValueError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(f"--devices {devices} cannot be had here ({reason}); give fewer") from error
+    fabric.launch()
+    return fabric
 
 
 @dataclass
@@ -135,10 +170,27 @@ class _State:
     def average(self, decay: float) -> None:
         """Moves the averaged generator; the decay grows from 0 so that the start is forgotten soon."""
         decay = min(decay, (1 + self.step) / (10 + self.step))
-        ours, theirs = list(self.averaged.parameters()), list(self.generator.parameters())
-        torch._foreach_lerp_(ours, [p.detach() for p in theirs], 1 - decay)
+        ours, theirs = ([p.detach() for p in m.parameters()] for m in (self.averaged, self.generator))
+        torch._foreach_lerp_(ours, theirs, 1 - decay)
         for ours_b, theirs_b in zip(self.averaged.buffers(), self.generator.buffers(), strict=True):
             ours_b.copy_(theirs_b)
+
+    @contextmanager
+    def frozen_discriminator(self) -> Iterator[None]:
+        """Keeps the discriminator from collecting gradients in the generator's step: they cost a third of it."""
+        if self.discriminator is not None:
+            self.discriminator.requires_grad_(False)
+        yield
+        if self.discriminator is not None:
+            self.discriminator.requires_grad_(True)
+
+    @torch.no_grad()
+    def worst_weights(self) -> dict[str, float]:
+        """Returns the largest absolute weight of each network: NaN or infinite where any weight is."""
+        norms = {
+            name: torch._foreach_norm(list(module.parameters()), torch.inf) for name, module in self._modules().items()
+        }
+        return {f"largest weight of the {name}": float(torch.stack(values).max()) for name, values in norms.items()}
 
     def _modules(self) -> dict[str, nn.Module]:
         modules = {"generator": _unwrapped(self.generator), "averaged": self.averaged}
@@ -169,61 +221,54 @@ def _resume(state: _State, run: Path, resume: bool) -> float:
     return state.load(checkpoints[-1]) if checkpoints else 0.0
 
 
-def _batches(
-    recipe: Recipe, trainee: Trainee, fabric: Fabric, step: int, stage_index: int, stage: Stage, stage_step: int
-) -> Iterator[Any]:
-    """Yields this step's batches for this device, as many as are accumulated."""
+def _batches(recipe: Recipe, trainee: Trainee, fabric: Fabric, step: int) -> Iterator[Any]:
+    """Yields a step's batches for this device, as many as are accumulated."""
+    stage_index, stage, stage_step = recipe.stage_at(step)
     per_device = math.ceil(stage.batch_size / fabric.world_size)
     count = trainee.num_windows(stage_index)
     for part in range(stage.accumulate):
         first = ((stage_step * stage.accumulate + part) * fabric.world_size + fabric.global_rank) * per_device
         indices = [_shuffled(recipe.seed + stage_index, first + k, count) for k in range(per_device)]
-        rng = torch.Generator().manual_seed(hash((recipe.seed, step, part, fabric.global_rank)) & 0x7FFF_FFFF_FFFF)
+        seed = np.random.SeedSequence((recipe.seed, step, part, fabric.global_rank)).generate_state(1, np.uint64)[0]
+        rng = torch.Generator().manual_seed(int(seed) >> 1)
         yield trainee.batch(stage_index, indices, rng).to(fabric.device)
-
-
-_permutations: dict[tuple[int, int, int], np.ndarray] = {}
 
 
 def _shuffled(seed: int, position: int, count: int) -> int:
     """Returns the window at a position of an endless stream that holds every window once an epoch."""
     epoch, place = divmod(position, count)
-    key = (seed, epoch, count)
-    if key not in _permutations:
-        _permutations.clear()
-        _permutations[key] = np.random.default_rng((seed, epoch)).permutation(count)
-    return int(_permutations[key][place])
+    return int(_permutation(seed, epoch, count)[place])
 
 
-def _generator_backward(
-    state: _State,
-    trainee: Trainee,
-    fabric: Fabric,
-    batch: Any,
-    stage_index: int,
-    stage: Stage,
-    stage_step: int,
-    losses: dict[str, float],
-) -> tuple[Any]:
-    ramp = min(1.0, (stage_step + 1) / stage.adversarial_ramp) if stage.adversarial_ramp else 1.0
-    if state.discriminator is not None:
-        state.discriminator.requires_grad_(False)  # its gradients are not wanted here and cost a third of the step
-    with fabric.autocast():
-        loss, parts, fake = trainee.generator_step(batch, stage_index, ramp)
-    fabric.backward(loss / stage.accumulate)
-    if state.discriminator is not None:
-        state.discriminator.requires_grad_(True)
-    _collect(losses, {**parts, "loss": loss}, stage.accumulate)
-    return (fake,)
+@lru_cache(maxsize=2)  # a batch may lie across the end of an epoch
+def _permutation(seed: int, epoch: int, count: int) -> np.ndarray:
+    return np.random.default_rng((seed, epoch)).permutation(count)
 
 
-def _collect(losses: dict[str, float], parts: Mapping[str, Tensor], accumulate: int) -> None:
-    for name, value in parts.items():
-        losses[name] = losses.get(name, 0.0) + float(value.detach()) / accumulate
+class _Losses:
+    """The losses of one step: means over accumulated batches and devices."""
+
+    def __init__(self, fabric: Fabric, accumulate: int) -> None:
+        self._fabric, self._accumulate = fabric, accumulate
+        self._sums: dict[str, Tensor] = {}
+        self._mean: dict[str, float] = {}
+
+    def add(self, parts: Mapping[str, Tensor]) -> None:
+        """Takes the losses of one batch."""
+        for name, value in parts.items():
+            self._sums[name] = self._sums.get(name, 0.0) + value.detach().float() / self._accumulate
+
+    def mean(self) -> dict[str, float]:
+        """Returns the losses so far, the same on every device."""
+        new = [name for name in self._sums if name not in self._mean]
+        if new:
+            values = cast(Tensor, self._fabric.all_reduce(torch.stack([self._sums[name] for name in new])))  # means
+            self._mean |= dict(zip(new, values.tolist(), strict=True))
+        return self._mean
 
 
-def _check(losses: Mapping[str, float], step: int, run: Path) -> None:
-    for name, value in losses.items():
+def _check(values: Mapping[str, float], step: int, run: Path) -> None:
+    for name, value in values.items():
         if not math.isfinite(value):
             kept = list_checkpoints(run / "checkpoints")
             where = f"the last good checkpoint is {kept[-1]}" if kept else "there is no checkpoint yet"

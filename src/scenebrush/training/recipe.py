@@ -18,12 +18,13 @@ class _Strict(BaseModel):
 class WindowsSpec(_Strict):
     """Where training windows come from and how they are cut (`data.windows.TrainingWindows`).
 
-    `count` distinct windows make an epoch; `scales` is the range of (side in the photo / side of the window).
+    `count` distinct windows of `size` pixels make an epoch; `scales` is the range of (side in the photo / side of the
+    window), `kinds` the share of each hole kind, `hole_share` the least and largest share of a window that is hole.
     """
 
     split: str = "train"
-    count: int = Field(20000, ge=1)
-    size: int = Field(128, ge=32, multiple_of=16)
+    count: int = Field(default=20000, ge=1)
+    size: int = Field(default=128, ge=32, multiple_of=16)
     scales: tuple[float, float] = (0.75, 2.0)
     kinds: dict[str, float] | None = None
     class_weights: dict[str, float] | None = None
@@ -41,28 +42,33 @@ class Stage(_Strict):
 
     name: str
     steps: int = Field(ge=1)
-    batch_size: int = Field(4, ge=1)
-    accumulate: int = Field(1, ge=1)
+    batch_size: int = Field(default=4, ge=1)
+    accumulate: int = Field(default=1, ge=1)
     windows: WindowsSpec = WindowsSpec()
     losses: dict[str, Any] = {}
-    adversarial_ramp: int = Field(0, ge=0)
-    learning_rate: float = Field(1.0, gt=0)
+    adversarial_ramp: int = Field(default=0, ge=0)
+    learning_rate: float = Field(default=1.0, gt=0)
+
+    def ramp(self, step: int) -> float:
+        """Returns the share of the adversarial weight that counts in a step of this stage (0-based), above 0 to 1."""
+        return min(1.0, (step + 1) / self.adversarial_ramp) if self.adversarial_ramp else 1.0
 
 
 class OptimizerSpec(_Strict):
     """Adam with two time scales (facts 1.6); linear decay to 0 from `decay_from` of all steps on."""
 
-    generator: float = Field(1e-4, gt=0)
-    discriminator: float = Field(4e-4, gt=0)
+    generator: float = Field(default=1e-4, gt=0)
+    discriminator: float = Field(default=4e-4, gt=0)
     betas: tuple[float, float] = (0.0, 0.9)
-    decay_from: float = Field(0.5, ge=0, le=1)
+    decay_from: float = Field(default=0.5, ge=0, le=1)
 
 
 class Recipe(_Strict):
     """One training run.
 
-    `config` is the method's own configuration (its frozen dataclass), `guide` whether windows bring a canvas;
-    `ema` the decay of the averaged generator, which is what is exported (0 = the last one).
+    `config` is the method's own configuration (its frozen dataclass); `label_set` the name of the data's label set;
+    `ema` the decay of the averaged generator, which is what is exported (0 = the last one). Every `log_every` steps
+    the losses are written, every `sample_every` steps a sheet of samples, every `checkpoint_every` steps a checkpoint.
     """
 
     name: str
@@ -71,22 +77,25 @@ class Recipe(_Strict):
     config: dict[str, Any] = {}
     stages: list[Stage] = Field(min_length=1)
     optimizer: OptimizerSpec = OptimizerSpec()
-    ema: float = Field(0.999, ge=0, lt=1)
-    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
-    seed: int = 0
-    log_every: int = Field(50, ge=1)
-    sample_every: int = Field(500, ge=1)
-    checkpoint_every: int = Field(500, ge=1)
+    ema: float = Field(default=0.999, ge=0, lt=1)
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    seed: int = Field(default=0, ge=0)
+    log_every: int = Field(default=50, ge=1)
+    sample_every: int = Field(default=500, ge=1)
+    checkpoint_every: int = Field(default=500, ge=1)
 
     @classmethod
     def load(cls, path: str | Path, overrides: list[str] | None = None) -> Self:
-        """Returns the recipe in a YAML file; `overrides` are "key=value" with dots, as in "optimizer.generator=1e-4"."""
+        """Returns the recipe in a YAML file; `overrides` are "key=value" with dots ("optimizer.generator=1e-4").
+
+        Stages are counted from 0: "stages.1.steps=500". What does not hold together raises `RecipeError`.
+        """
         path = Path(path)
         if not path.is_file():
             raise RecipeError(f"{path} does not exist; recipes are YAML files such as recipes/sesame/street.yaml")
         try:
-            data = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except yaml.YAMLError as error:
+            data = _without_aliases(yaml.safe_load(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, yaml.YAMLError) as error:
             raise RecipeError(f"{path} is no YAML: {str(error).splitlines()[0]}") from error
         if not isinstance(data, dict):
             raise RecipeError(f"{path} holds no mapping; expected keys {', '.join(cls.model_fields)}")
@@ -100,10 +109,12 @@ class Recipe(_Strict):
         try:
             return cls.model_validate(data)
         except ValidationError as error:
-            first = error.errors()[0]
+            # A misspelt name tells more than that the right one is missing.
+            first = min(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
             place = ".".join(str(part) for part in first["loc"])
-            hint = nearest_name(str(first["loc"][-1]), cls.model_fields) if first["type"] == "extra_forbidden" else ""
-            raise RecipeError(f"{source}: {place}: {first['msg']}{hint} (found {first.get('input')!r})") from error
+            hint = nearest_name(str(first["loc"][-1]), _SETTINGS) if first["type"] == "extra_forbidden" else ""
+            found = "" if isinstance(first["input"], dict) else f" (found {first['input']!r})"
+            raise RecipeError(f"{source}: {place}: {first['msg']}{hint}{found}") from error
 
     @property
     def total_steps(self) -> int:
@@ -123,17 +134,27 @@ class Recipe(_Strict):
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
 
 
+_SETTINGS = [name for spec in (Recipe, Stage, WindowsSpec, OptimizerSpec) for name in spec.model_fields]
+
+
+def _without_aliases(data: Any) -> Any:
+    """Returns a copy in which no two places share one object, so that an override changes one place only."""
+    if isinstance(data, dict):
+        return {key: _without_aliases(value) for key, value in data.items()}
+    return [_without_aliases(value) for value in data] if isinstance(data, list) else data
+
+
 def _set(data: Any, override: str) -> None:
-    key, separator, value = override.partition("=")
+    key, separator, text = override.partition("=")
     if not separator:
         raise RecipeError(f"--set {override!r}: expected key=value, as in --set optimizer.generator=1e-4")
     *parents, last = key.split(".")
     try:
+        value = yaml.safe_load(text)
         for parent in parents:
             data = data[int(parent)] if isinstance(data, list) else data.setdefault(parent, {})
-        if isinstance(data, list):
-            data[int(last)] = yaml.safe_load(value)
-        else:
-            data[last] = yaml.safe_load(value)
+        data[int(last) if isinstance(data, list) else last] = value
+    except yaml.YAMLError as error:
+        raise RecipeError(f"--set {override!r}: {text!r} is no YAML value") from error
     except (ValueError, IndexError, TypeError, AttributeError) as error:
         raise RecipeError(f"--set {override!r}: the recipe has no place {key!r}") from error

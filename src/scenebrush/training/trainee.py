@@ -11,11 +11,11 @@ import torch
 from torch import Tensor, nn
 
 
-
 class Trainee(Protocol):
     """The networks, data and losses of one method; `loop.train` does the rest.
 
-    `generator` and `discriminator` are what is trained (the discriminator may be None).
+    `generator` and `discriminator` are what is trained (the discriminator may be None). The loop puts its wrapped
+    networks in their place.
     """
 
     generator: nn.Module
@@ -26,11 +26,14 @@ class Trainee(Protocol):
         ...
 
     def batch(self, stage: int, indices: list[int], rng: torch.Generator) -> Any:
-        """Returns the batch of these windows on the CPU; every random choice comes from `rng`."""
+        """Returns the batch of these windows on the CPU; it has `.to(device)`. Every random choice comes from `rng`."""
         ...
 
     def generator_step(self, batch: Any, stage: int, ramp: float) -> tuple[Tensor, Mapping[str, Tensor], Any]:
-        """Returns the generator's loss, its parts by name, and what `discriminator_step` needs of it."""
+        """Returns the generator's loss, its parts by name, and what `discriminator_step` needs of it.
+
+        `ramp`, 0 to 1, multiplies the adversarial loss.
+        """
         ...
 
     def discriminator_step(self, batch: Any, made: Any, stage: int) -> tuple[Tensor, Mapping[str, Tensor]]:
@@ -42,7 +45,7 @@ class Trainee(Protocol):
         ...
 
     def sample(self, generator: nn.Module) -> np.ndarray:
-        """Returns a sheet of the fixed sample windows, uint8 (H, W, 3): hole, result, truth side by side."""
+        """Returns a sheet of a few fixed windows, uint8 (H, W, 3): hole, what there is to go by, result, truth."""
         ...
 
     def export(self, generator: nn.Module, folder: Path, facts: Mapping[str, Any]) -> None:

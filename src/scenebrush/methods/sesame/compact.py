@@ -26,10 +26,10 @@ HINT_CHANNELS = 4
 
 
 class Drawing(NamedTuple):
-    """What the generator returns, all (B, C, H, W).
+    """What the generator returns; it means something inside the hole only.
 
-    `image` is `gate * guide + (1 - gate) * drawn` in [-1, 1]; `drawn` the network's own picture in [-1, 1];
-    `gate` (B, 1, H, W) in [0, 1], 1 = the guide is kept.
+    `image` (B, 3, H, W) is `gate * guide + (1 - gate) * drawn` in [-1, 1]; `drawn` (B, 3, H, W) the network's own
+    picture in [-1, 1]; `gate` (B, 1, H, W) in [0, 1], 1 = the guide is kept.
     """
 
     image: Tensor
@@ -87,6 +87,7 @@ class CompactGenerator(nn.Module):
         self.decode1 = ModulatedBlock(w1, 32)
         self.head = nn.Conv2d(w1, 4, 3, padding=1)
         self.gate_bias = nn.Embedding(num_classes, 1)
+        self.gate_bias.requires_grad_(guided)  # an unguided network has no gate to learn
         with torch.no_grad():
             self.head.weight.mul_(0.5)
             self.gate_bias.weight.fill_(1.5)
@@ -107,10 +108,10 @@ class CompactGenerator(nn.Module):
         Args:
             image: (B, 3, H, W) in [-1, 1]; what it holds inside the hole is not looked at.
             hole: (B, 1, H, W), 1 = to be drawn.
-            label_map: int64 (B, H, W), class indices; looked at inside the hole only.
-            coordinates: (B, 4, H, W) from `object_coordinates`; looked at inside the hole only.
-            hint: (B, 4, H, W): a colour in [-1, 1] and 1 where one is given, else zeros.
-            guide: (B, 3, H, W) in [-1, 1], the canvas; all zeros where there is none.
+            label_map: int64 (B, H, W), class indices; only those inside the hole change anything.
+            coordinates: (B, 4, H, W) from `inputs.object_coordinates`; looked at inside the hole only.
+            hint: (B, 4, H, W): a colour in [-1, 1] and 1 where one is given, else zeros; inside the hole only.
+            guide: (B, 3, H, W) in [-1, 1], the canvas; a window whose guide is all zeros is unguided: its gate is 0.
             copied: (B, 1, H, W), 1 where the guide's pixel was copied from its own class.
         """
         masked = image * (1 - hole)
@@ -146,7 +147,7 @@ class CompactGenerator(nn.Module):
         drawn = torch.tanh(head[:, :3])
         if not self.guided:
             return Drawing(drawn, drawn, torch.zeros_like(hole))
-        bias = self.gate_bias(label_map).permute(0, 3, 1, 2).float()
+        bias = self.gate_bias(label_map).permute(0, 3, 1, 2).float() * hole
         has_guide = (guide != 0).flatten(1).any(1).view(-1, 1, 1, 1)
         gate = torch.sigmoid(head[:, 3:] + bias) * has_guide
         return Drawing(gate * guide + (1 - gate) * drawn, drawn, gate)
@@ -186,7 +187,7 @@ class ModulatedBlock(nn.Module):
         gamma0, beta0, gamma1, beta1 = self.modulation(condition).chunk(4, 1)
         h = self.conv0(F.leaky_relu(torch.addcmul(x + beta0, gamma0, x), 0.2))
         h = self.conv1(F.leaky_relu(torch.addcmul(h + beta1, gamma1, h), 0.2))
-        return x + h
+        return torch.add(x, h)
 
 
 class PlainBlock(nn.Module):
@@ -218,7 +219,7 @@ class AttentionBlock(nn.Module):
         qkv = self.qkv(x).reshape(batch, 3, self.num_heads, channels // self.num_heads, height * width)
         q, k, v = qkv.transpose(3, 4).unbind(1)  # (B, heads, HW, C / heads)
         y = F.scaled_dot_product_attention(q, k, v)
-        return x + self.out(y.transpose(2, 3).reshape(batch, channels, height, width))
+        return torch.add(x, self.out(y.transpose(2, 3).reshape(batch, channels, height, width)))
 
 
 def _conv(in_channels: int, out_channels: int) -> nn.Module:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from scenebrush.errors import RecipeError
+
 
 @dataclass(frozen=True)
 class SesameConfig:
@@ -23,9 +25,13 @@ class SesameConfig:
         embedding: compact only: channels of a class embedding.
         semantics: "hole" (labels of the edited area only, the paper's claim) or "everywhere" (facts 1.8).
         discriminator_width: ndf, channels of the discriminator's first layer (64 in the paper).
+        discriminator_layers: convolutions of a stream (4 in the paper: patches of 70 px; 3: patches of 34 px).
         discriminator_mean_gate: gate by the mean over channels instead of the paper's sum (ours).
         discriminator_scales: number of scales (2 in the paper).
-        window: side in pixels of the windows that the model was last trained on, its preferred scale.
+        window: side in pixels of the windows that the model was last trained on.
+
+    Raises:
+        RecipeError: a size that is not positive.
     """
 
     num_classes: int = 0
@@ -41,5 +47,19 @@ class SesameConfig:
     semantics: Literal["hole", "everywhere"] = "hole"
     discriminator_width: int = 64
     discriminator_scales: int = 2
+    discriminator_layers: int = 4
     discriminator_mean_gate: bool = False
     window: int = 256
+
+    def __post_init__(self) -> None:
+        for name in (
+            "width",
+            "num_blocks",
+            "embedding",
+            "discriminator_width",
+            "discriminator_layers",
+            "discriminator_scales",
+            "window",
+        ):
+            if getattr(self, name) < 1:
+                raise RecipeError(f"config.{name} is {getattr(self, name)}; expected 1 or more")

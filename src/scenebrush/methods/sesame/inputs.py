@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,12 +11,15 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
+Color = tuple[float, float, float]
+"""R, G, B in [-1, 1]."""
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class WindowArrays:
-    """One window as small numpy arrays, (S, S, ...); what a cache on disk holds.
+    """One window as small numpy arrays, (H, W, ...); what a cache on disk holds.
 
-    `photo` uint8 RGB (training: the truth; editing: anything inside the hole); `labels` uint8 or int32 class
+    `photo` uint8 RGB (training: the truth; editing: anything inside the hole); `labels` unsigned or int32 class
     INDICES after the edit; `instances` int32 (0 = none) after the edit; `hole` bool; `guide` uint8 RGB, the
     canvas, and `copied` bool, where it holds a copied pixel of the class asked for (both None: unguided).
     """
@@ -41,14 +44,13 @@ class EditBatch(NamedTuple):
     copied: Tensor
 
     def to(self, device: torch.device | str) -> EditBatch:
+        """Returns the batch on a device."""
         return EditBatch(*(tensor.to(device) for tensor in self))
 
 
-def collate(
-    windows: Sequence[WindowArrays], *, hints: Sequence[dict[int, tuple[float, float, float]]] | None = None
-) -> EditBatch:
-    """Returns a batch; `hints` gives, per window, the colour (R, G, B in [-1, 1]) asked for an instance id."""
-    hints = hints if hints is not None else [{}] * len(windows)
+def collate(windows: Sequence[WindowArrays], *, hints: Sequence[Mapping[int, Color]] | None = None) -> EditBatch:
+    """Returns a batch of windows of one size; `hints` gives, per window, the colour asked for an instance id."""
+    hints = [{}] * len(windows) if hints is None else hints
     return EditBatch(
         image=_images([w.photo for w in windows]),
         hole=_masks([w.hole for w in windows]),
@@ -63,14 +65,17 @@ def collate(
 def object_coordinates(instances: np.ndarray) -> np.ndarray:
     """Returns where in its object each pixel lies: float32 (H, W, 4), zeros where there is no object.
 
-    Channels: x and y in the object's bounding box, -1 (left, top) to 1; the box's log2 of height over width,
-    clipped to [-2, 2] / 2; and 1 on every object pixel.
+    Channels: x and y in the object's bounding box, -1 (left, top) to 1, 0 in a box one pixel wide; log2 of the box's
+    height over its width, cut off at +-2 and halved; and 1 on every object pixel. `instances` int (H, W), any ids,
+    <= 0 = none. An object's box ends where the window does.
     """
     out = np.zeros((*instances.shape, 4), np.float32)
-    for index, box in enumerate(ndimage.find_objects(instances)):
-        if box is None:
+    ids, numbers = np.unique(instances, return_inverse=True)  # ids may be as large as they like
+    numbers = numbers.reshape(instances.shape) + 1
+    for number, box in enumerate(ndimage.find_objects(numbers), 1):
+        if box is None or ids[number - 1] <= 0:
             continue
-        mask = instances[box] == index + 1
+        mask = numbers[box] == number
         height, width = mask.shape
         y = np.linspace(-1, 1, height, dtype=np.float32)[:, None] if height > 1 else np.zeros((1, 1), np.float32)
         x = np.linspace(-1, 1, width, dtype=np.float32)[None] if width > 1 else np.zeros((1, 1), np.float32)
@@ -80,7 +85,7 @@ def object_coordinates(instances: np.ndarray) -> np.ndarray:
     return out
 
 
-def true_colors(window: WindowArrays) -> dict[int, tuple[float, float, float]]:
+def true_colors(window: WindowArrays) -> dict[int, Color]:
     """Returns the mean colour in [-1, 1] of each instance in the hole, from the truth (for training)."""
     ids = np.unique(window.instances[window.hole])
     result = {}
@@ -90,7 +95,7 @@ def true_colors(window: WindowArrays) -> dict[int, tuple[float, float, float]]:
     return result
 
 
-def _hint_map(instances: np.ndarray, hints: dict[int, tuple[float, float, float]]) -> np.ndarray:
+def _hint_map(instances: np.ndarray, hints: Mapping[int, Color]) -> np.ndarray:
     out = np.zeros((*instances.shape, 4), np.float32)
     for instance, color in hints.items():
         out[instances == instance] = (*color, 1.0)

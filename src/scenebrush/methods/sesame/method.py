@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from scenebrush.canvas import compose
-from scenebrush.data.split_in_memory import connected_objects
 from scenebrush.errors import ModelError
 from scenebrush.methods.base import Adaptation
 from scenebrush.methods.sesame.adaptation import adapt
 from scenebrush.methods.sesame.compact import CompactGenerator
 from scenebrush.methods.sesame.config import SesameConfig
-from scenebrush.methods.sesame.dataset import class_indices
+from scenebrush.methods.sesame.dataset import class_indices, object_map
 from scenebrush.methods.sesame.folder import load_generator
 from scenebrush.methods.sesame.hints import paint_colors
 from scenebrush.methods.sesame.networks import WindowGenerator, build_generator
 from scenebrush.methods.sesame.render import Drawable, draw
 from scenebrush.scene.edit import Edit
 from scenebrush.scene.label_set import LabelSet
-
 from scenebrush.scene.scene import Scene
 
 
@@ -37,7 +35,9 @@ class SesameEditor:
         guided: False draws without the canvas (a guided generator can do both).
     """
 
-    def __init__(self, generator: WindowGenerator, label_set: LabelSet, *, name: str = "sesame", guided: bool = True) -> None:
+    def __init__(
+        self, generator: WindowGenerator, label_set: LabelSet, *, name: str = "sesame", guided: bool = True
+    ) -> None:
         self.generator = generator
         self.label_set = label_set
         self.name = name
@@ -50,38 +50,34 @@ class SesameEditor:
         """
         self._check(scene.layout.label_set)
         canvas = compose(scene, edit)
-        hole = edit.hole & ~canvas.carried
+        hole = edit.hole & ~canvas.carried  # a carried object, soft rim included, is known and stays
         if not hole.any():
             return canvas.photo
-        layout = edit.layout
-        instances = layout.instance_map if layout.instance_map is not None else connected_objects(layout.label_map, layout.label_set)
+        layout, instances = edit.layout, object_map(edit.layout)
         drawable = Drawable(
             photo=canvas.photo,
             labels=class_indices(layout.label_map, layout.label_set),
-            instances=np.asarray(instances),
+            instances=instances,
             hole=hole,
             guide=canvas.photo if self.guided else None,
             copied=canvas.copied if self.guided else None,
             things=layout.label_set.is_kind(layout.label_map, "thing"),
         )
-        return draw(self.generator, drawable, paint_colors(scene, drawable.instances, hole, seed))
+        return draw(self.generator, drawable, paint_colors(scene, instances, hole, seed))
 
     def with_label_set(self, label_set: LabelSet) -> SesameEditor:
         """Returns this editor for another label set: classes of equal name keep their embedding.
 
         A class that the model never saw begins with the mean of the known classes of its kind; it has to be learned
-        (`adapt`).
+        (`adapt`). Only the compact network can be extended; the paper's raises `ModelError`.
         """
         if label_set == self.label_set:
             return self
-        network = self.generator.network
-        if not isinstance(network, CompactGenerator):
-            raise ModelError(f"model {self.name!r} has one-hot labels of {self.label_set.name!r}; they cannot be extended")
-        things = tuple(i for i, c in enumerate(label_set.classes) if c.kind == "thing")
-        config = dataclasses.replace(self.generator.config, num_classes=len(label_set.classes), thing_classes=things)
-        return SesameEditor(
-            _with_classes(self.generator, self.label_set, config, label_set), label_set, name=self.name, guided=self.guided
-        )
+        if not isinstance(self.generator.network, CompactGenerator):
+            known = self.label_set.name
+            raise ModelError(f"model {self.name!r} has one-hot labels of {known!r}; they cannot be extended")
+        extended = _with_classes(self.generator, self.label_set, label_set)
+        return SesameEditor(extended, label_set, name=self.name, guided=self.guided)
 
     def adapt(
         self, scene: Scene, *, seconds: float, seed: int = 0, report: Callable[[float], None] | None = None
@@ -105,26 +101,31 @@ class SesameEditor:
 
 
 def load(folder: Path | None) -> SesameEditor:
-    """Returns the editor of a model folder."""
+    """Returns the editor of a model folder; see `folder.load_generator` for what may be wrong with it."""
     if folder is None:
-        raise ModelError("method 'sesame' needs a model folder; train one with scenebrush train recipes/sesame/street.yaml")
+        raise ModelError(
+            "method 'sesame' needs a model folder; train one with scenebrush train recipes/sesame/street.yaml"
+        )
     generator, label_set = load_generator(folder)
     return SesameEditor(generator, label_set, name=folder.name)
 
 
-def _with_classes(
-    generator: WindowGenerator, old: LabelSet, config: SesameConfig, label_set: LabelSet
-) -> WindowGenerator:
-    extended = build_generator(config)
-    state: Mapping[str, torch.Tensor] = generator.state_dict()
+def _with_classes(generator: WindowGenerator, old: LabelSet, new: LabelSet) -> WindowGenerator:
+    """Returns the compact generator for another label set; only its tables by class change."""
+    extended = build_generator(_for_label_set(generator.config, new))
+    state: dict[str, torch.Tensor] = generator.state_dict()
     by_class = ("network.label_embedding.weight", "network.gate_bias.weight")
-    rows = {key: _rows(state[key], old, label_set) for key in by_class}
-    extended.load_state_dict({**state, **rows})
-    return extended.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+    extended.load_state_dict({**state, **{key: _rows(state[key], old, new) for key in by_class}})
+    return extended.eval().requires_grad_(False)
+
+
+def _for_label_set(config: SesameConfig, label_set: LabelSet) -> SesameConfig:
+    things = tuple(index for index, c in enumerate(label_set.classes) if c.kind == "thing")
+    return dataclasses.replace(config, num_classes=len(label_set.classes), thing_classes=things)
 
 
 def _rows(table: torch.Tensor, old: LabelSet, new: LabelSet) -> torch.Tensor:
-    """Returns the embedding rows of the new classes: the same-named class's, else the mean of its kind, else of all."""
+    """Returns the rows of the new classes: the same-named class's, else the mean of its kind, else of all."""
     index = {c.name: i for i, c in enumerate(old.classes)}
     rows = []
     for c in new.classes:

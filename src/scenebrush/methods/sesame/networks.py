@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import torch
 from torch import nn
 
@@ -11,6 +13,8 @@ from scenebrush.methods.sesame.discriminator import SesameDiscriminator
 from scenebrush.methods.sesame.generator import SesameGenerator
 from scenebrush.methods.sesame.inputs import EditBatch
 from scenebrush.methods.sesame.preprocess import prepare
+
+AnyModule = TypeVar("AnyModule", bound=nn.Module)
 
 
 class WindowGenerator(nn.Module):
@@ -42,9 +46,8 @@ class WindowGenerator(nn.Module):
     def forward(self, batch: EditBatch) -> Drawing:
         """Returns the drawing of a batch; see `Drawing`."""
         if isinstance(self.network, CompactGenerator):
-            return self.network(
-                batch.image, batch.hole, batch.label_map, batch.coordinates, batch.hint, batch.guide, batch.copied
-            )
+            drawing: Drawing = self.network(*batch)
+            return drawing
         seen = prepare(
             batch.image,
             batch.label_map,
@@ -58,7 +61,7 @@ class WindowGenerator(nn.Module):
 
 def build_generator(config: SesameConfig) -> WindowGenerator:
     """Returns the generator in channels_last, initialised from torch's global seed."""
-    return WindowGenerator(config).to(memory_format=torch.channels_last)
+    return channels_last(WindowGenerator(config))
 
 
 def build_discriminator(config: SesameConfig) -> SesameDiscriminator:
@@ -66,7 +69,14 @@ def build_discriminator(config: SesameConfig) -> SesameDiscriminator:
     discriminator = SesameDiscriminator(
         config.num_classes + 1,
         width=config.discriminator_width,
+        num_layers=config.discriminator_layers,
         num_scales=config.discriminator_scales,
         mean_gate=config.discriminator_mean_gate,
     )
-    return discriminator.to(memory_format=torch.channels_last)
+    return channels_last(discriminator)
+
+
+def channels_last(network: AnyModule) -> AnyModule:
+    """Returns the network itself, its weights laid out for convolutions on CPUs and tensor cores."""
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network

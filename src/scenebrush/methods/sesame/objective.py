@@ -23,7 +23,7 @@ class LossWeights:
 
     Args:
         adversarial: hinge loss against the two-stream discriminator.
-        feature_matching: L1 of the discriminator's image-stream features.
+        feature_matching: L1 of the discriminator's image-stream features; off where `adversarial` is.
         perceptual: L1 of VGG features.
         style: L1 of VGG Gram matrices (off in the paper: no gain).
         reconstruction: L1 inside the hole, mean over its pixels (ours).
@@ -44,15 +44,19 @@ class LossWeights:
     crop: int = 0
     untouched_patches: UntouchedPatches = "fake"
 
+    @property
+    def any(self) -> bool:
+        """Whether there is anything that the generator is asked for."""
+        return max(self.adversarial, self.perceptual, self.style, self.reconstruction, self.drawn) > 0
+
 
 class Objective:
     """Losses of generator and discriminator on a batch of windows whose truth is known.
 
     Args:
-        generator: `draw(batch) -> Drawing` (`method.SesameGenerator`).
-        discriminator: SESAME's two-stream discriminator, perhaps wrapped for several devices, or None for
-            training without an adversary.
-        judge: the same, not wrapped, for the generator's step, which gives it no gradients.
+        generator: batch -> `Drawing` (`networks.WindowGenerator`), perhaps wrapped for several devices.
+        discriminator: SESAME's two-stream discriminator, perhaps wrapped, or None for training without an adversary.
+        judge: the same, not wrapped, for the generator's step, which gives it no gradients; None likewise.
         num_classes: channels of the one-hot semantics.
         semantics_everywhere: labels outside the hole are given too.
         perceptual, style: frozen networks, or None where their weight is 0.
@@ -78,7 +82,10 @@ class Objective:
         self.style = style
 
     def generator_step(self, batch: EditBatch, weights: LossWeights) -> tuple[Tensor, dict[str, Tensor], Tensor]:
-        """Returns the generator's loss, its unweighted parts by name, and the pasted pictures (B, 3, H, W)."""
+        """Returns the generator's loss, its unweighted parts by name, and the pasted pictures (B, 3, H, W).
+
+        At least one loss with a weight must have its network (`LossWeights.any`).
+        """
         drawing = self.generator(batch)
         fake = paste(batch.image, drawing.image, batch.hole)
         parts: dict[str, Tensor] = {}
@@ -86,7 +93,7 @@ class Objective:
             parts["reconstruction"] = _hole_l1(fake, batch)
         if weights.drawn:
             parts["drawn"] = _hole_l1(drawing.drawn, batch)
-        seen = (fake, batch.image) if not weights.crop else crop_around_holes(weights.crop, batch.hole, fake, batch.image)
+        seen = crop_around_holes(weights.crop, batch.hole, fake, batch.image) if weights.crop else (fake, batch.image)
         if weights.perceptual and self.perceptual is not None:
             parts["perceptual"] = self.perceptual(*seen)
         if weights.style and self.style is not None:
@@ -141,21 +148,24 @@ class Objective:
 
 
 def crop_around_holes(side: int, hole: Tensor, *images: Tensor) -> tuple[Tensor, ...]:
-    """Returns, of images (B, C, H, W), the squares (B, C, side, side) nearest to the middles of the holes."""
-    height, width = hole.shape[2:]
-    side_y, side_x = min(side, height), min(side, width)
-    places = []
-    for mask in hole[:, 0] > 0:
-        rows, columns = mask.any(1).nonzero(), mask.any(0).nonzero()
-        y = (int(rows.min()) + int(rows.max()) + 1 - side_y) // 2 if len(rows) else 0
-        x = (int(columns.min()) + int(columns.max()) + 1 - side_x) // 2 if len(columns) else 0
-        places.append((min(max(y, 0), height - side_y), min(max(x, 0), width - side_x)))
-    return tuple(
-        torch.stack([image[i, :, y : y + side_y, x : x + side_x] for i, (y, x) in enumerate(places)]) for image in images
-    )
+    """Returns, of images (B, C, H, W), the squares (B, C, side, side) nearest to the middles of the holes.
+
+    The middle is that of the hole's box; no hole: the upper left corner. Smaller images give what they have.
+    """
+    squares = [(_stretch(mask.any(1), side), _stretch(mask.any(0), side)) for mask in hole[:, 0] > 0]
+    return tuple(torch.stack([image[i, :, y, x] for i, (y, x) in enumerate(squares)]) for image in images)
+
+
+def _stretch(line: Tensor, side: int) -> slice:
+    """Returns the stretch of at most `side` places nearest to the middle of a line's true ones, bool (N,)."""
+    places, side = line.nonzero(), min(side, len(line))
+    begin = (int(places[0]) + int(places[-1]) + 1 - side) // 2 if len(places) else 0
+    begin = min(max(begin, 0), len(line) - side)
+    return slice(begin, begin + side)
 
 
 def _hole_l1(image: Tensor, batch: EditBatch) -> Tensor:
+    """Returns the mean over windows of the mean absolute difference inside the hole, the same for small and large."""
     difference = F.l1_loss(image, batch.image, reduction="none").mean(1, keepdim=True) * batch.hole
     per_window = difference.sum((1, 2, 3)) / batch.hole.sum((1, 2, 3)).clamp(min=1)
     return per_window.mean()

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
-from scipy import ndimage
+from torch import Tensor
 from torch.nn import functional as F
 
-from scenebrush.methods.sesame.inputs import WindowArrays, collate
+from scenebrush.methods.sesame.hole_windows import STEP, Box, HoleWindow, hole_windows
+from scenebrush.methods.sesame.inputs import Color, WindowArrays, collate
 from scenebrush.methods.sesame.networks import WindowGenerator
-
-LEAST_WINDOW = 128  # pixels of the photo: the scale that the network was trained at
-MOST_DRAWN = 256  # longest side that the network sees where it draws objects: larger ones are drawn smaller
-MOST_COPIED = 512  # the same where it only mends what the canvas copied: texture must keep its size
-STEP = 16  # the generator's sizes are multiples of this
-
-Color = tuple[float, float, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,83 +40,84 @@ class Drawable:
 
 
 def draw(generator: WindowGenerator, drawable: Drawable, hints: Mapping[int, Color]) -> np.ndarray:
-    """Returns the photo, uint8 (H, W, 3), with its hole drawn; outside the hole it is `drawable.photo`."""
-    result = drawable.photo.copy()
-    for part, window in hole_windows(drawable.hole):
-        most = MOST_DRAWN if (drawable.things[window] & part).any() else MOST_COPIED
-        result[window][part] = _draw_window(generator, drawable, window, most, hints)[part]
+    """Returns the photo, uint8 (H, W, 3), with its hole drawn; outside the hole it is `drawable.photo`.
+
+    Window after window: each sees what those before it drew, and takes the rest of the hole for unknown.
+    `hints` gives the colours asked for instances.
+    """
+    result, left = drawable.photo.copy(), drawable.hole.copy()
+    for place in hole_windows(drawable.hole, drawable.things):
+        window = place.window
+        seen = replace(_cut(drawable, window), photo=result[window], hole=left[window])
+        drawn, gate = _drawn(generator, seen, place, hints)
+        part = place.part
+        colors = drawn[part]
+        if seen.guide is not None:  # mixed in at the photo's own resolution
+            share = gate[part][:, None]
+            colors = share * seen.guide[part] + (1 - share) * colors
+        result[window][part] = np.rint(colors).astype(np.uint8)
+        left[window][part] = False
     return result
 
 
-def hole_windows(hole: np.ndarray) -> list[tuple[np.ndarray, tuple[slice, slice]]]:
-    """Returns the hole in parts that lie apart: per part its mask within its window, and the window.
-
-    A window holds its part with context on every side (a third of the part's longer side, at least 24 pixels,
-    and at least 128 pixels in all), as far as the photo goes.
-    """
-    clusters, count = ndimage.label(ndimage.maximum_filter(hole, 17))
-    parts = []
-    for index, around in enumerate(ndimage.find_objects(clusters, max_label=count)):
-        mask = hole[around] & (clusters[around] == index + 1)
-        rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-        y = (around[0].start + rows[0], around[0].start + rows[-1] + 1)
-        x = (around[1].start + columns[0], around[1].start + columns[-1] + 1)
-        margin = max(24, max(y[1] - y[0], x[1] - x[0]) // 3)
-        window = (_with_context(*y, margin, hole.shape[0]), _with_context(*x, margin, hole.shape[1]))
-        parts.append((hole[window] & (clusters[window] == index + 1), window))
-    return parts
+def _cut(drawable: Drawable, window: Box) -> Drawable:
+    cut: dict[str, Any] = {name: None if value is None else value[window] for name, value in vars(drawable).items()}
+    return Drawable(**cut)
 
 
-def _with_context(begin: int, end: int, margin: int, limit: int) -> slice:
-    missing = max(0, LEAST_WINDOW - (end - begin + 2 * margin))
-    begin, end = begin - margin - missing // 2, end + margin + (missing + 1) // 2
-    if begin < 0:  # shift into the photo before cutting off
-        begin, end = 0, end - begin
-    if end > limit:
-        begin, end = max(0, begin - (end - limit)), limit
-    return slice(begin, end)
-
-
-def _draw_window(
-    generator: WindowGenerator, drawable: Drawable, window: tuple[slice, slice], most: int, hints: Mapping[int, Color]
-) -> np.ndarray:
-    """Returns uint8 pixels of the window, (h, w, 3)."""
-    height, width = drawable.hole[window].shape
-    scale = min(1.0, most / max(height, width))
-    size = (max(STEP, round(height * scale)), max(STEP, round(width * scale)))
-    arrays = WindowArrays(
-        photo=_resized(drawable.photo[window], size),
-        labels=_nearest(drawable.labels[window], size),
-        instances=_nearest(drawable.instances[window], size),
-        hole=_covering(drawable.hole[window], size),
-        guide=_resized(drawable.guide[window], size) if drawable.guide is not None else None,
-        copied=_nearest(drawable.copied[window], size) if drawable.copied is not None else None,
-    )
-    bottom, right = -size[0] % STEP, -size[1] % STEP
+def _drawn(
+    generator: WindowGenerator, seen: Drawable, place: HoleWindow, hints: Mapping[int, Color]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the network's picture of a window, float32 (h, w, 3) in 0-255, and the gate, float32 (h, w) in 0-1."""
+    size = place.part.shape[0], place.part.shape[1]
+    arrays = _scaled(seen, _network_size(size, place.scale))
+    height, width = arrays.hole.shape
     device = next(generator.parameters()).device
-    batch = collate([_padded(arrays, bottom, right)], hints=[dict(hints)]).to(device)
-    with torch.no_grad():
+    batch = collate([_padded(arrays, -height % STEP, -width % STEP)], hints=[hints]).to(device)
+    with torch.inference_mode():
         drawing = generator(batch)
-    parts = torch.cat([drawing.drawn, drawing.gate], 1)[:, :, : size[0], : size[1]]
-    if size != (height, width):
-        parts = F.interpolate(parts, (height, width), mode="bicubic", align_corners=False)
-    drawn = ((parts[0, :3].permute(1, 2, 0).cpu().numpy() + 1) * 127.5).clip(0, 255)
-    if drawable.guide is None:
-        return np.rint(drawn).astype(np.uint8)
-    gate = parts[0, 3].cpu().numpy().clip(0, 1)[..., None]  # the guide is mixed in at the photo's own resolution
-    return np.rint(gate * drawable.guide[window] + (1 - gate) * drawn).astype(np.uint8)
+        # Beyond the hole the network draws anything: what is known stands there when the picture is made larger.
+        drawn = torch.where(batch.hole > 0, drawing.drawn, batch.image)
+        parts = torch.cat([(drawn + 1) / 2, drawing.gate], 1)[:, :, :height, :width]
+        return _enlarged(parts, size)
+
+
+def _enlarged(parts: Tensor, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    if parts.shape[2:] != size:
+        parts = F.interpolate(parts, size, mode="bicubic", align_corners=False)
+    pixels = parts[0].clamp(0, 1).permute(1, 2, 0).cpu().numpy()
+    return pixels[..., :3] * np.float32(255), pixels[..., 3]
+
+
+def _network_size(size: tuple[int, int], scale: float) -> tuple[int, int]:
+    """Returns (height, width) of what the network sees: the window's own size, or multiples of 16."""
+    if scale == 1:
+        return size
+    height, width = (max(STEP, round(side * scale / STEP) * STEP) for side in size)
+    return height, width
+
+
+def _scaled(seen: Drawable, size: tuple[int, int]) -> WindowArrays:
+    return WindowArrays(
+        photo=_resized(seen.photo, size),
+        labels=_nearest(seen.labels, size),
+        instances=_nearest(seen.instances, size),
+        hole=_covering(seen.hole, size),
+        guide=_resized(seen.guide, size) if seen.guide is not None else None,
+        copied=_nearest(seen.copied, size) if seen.copied is not None else None,
+    )
 
 
 def _padded(arrays: WindowArrays, bottom: int, right: int) -> WindowArrays:
-    """Returns the arrays mirrored beyond their lower and right end; the hole is not continued there."""
+    """Returns the arrays mirrored beyond their lower and right end, hole and all; objects end at the photo's edge."""
+    if not bottom and not right:
+        return arrays
 
-    def pad(array: np.ndarray) -> np.ndarray:
-        return np.pad(array, [(0, bottom), (0, right)] + [(0, 0)] * (array.ndim - 2), mode="symmetric")
+    def mirrored(array: np.ndarray) -> np.ndarray:
+        return np.pad(array, [(0, bottom), (0, right), (0, 0)][: array.ndim], mode="symmetric")
 
-    hole = np.pad(arrays.hole, [(0, bottom), (0, right)])
-    guide = pad(arrays.guide) if arrays.guide is not None else None
-    copied = pad(arrays.copied) if arrays.copied is not None else None
-    return WindowArrays(pad(arrays.photo), pad(arrays.labels), pad(arrays.instances), hole, guide, copied)
+    padded: dict[str, Any] = {k: None if v is None else mirrored(v) for k, v in vars(arrays).items()}
+    return WindowArrays(**{**padded, "instances": np.pad(arrays.instances, [(0, bottom), (0, right)])})
 
 
 def _resized(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -135,12 +131,18 @@ def _nearest(array: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         return array
     rows = ((np.arange(size[0]) + 0.5) * array.shape[0] / size[0]).astype(int)
     columns = ((np.arange(size[1]) + 0.5) * array.shape[1] / size[1]).astype(int)
-    return array[rows[:, None], columns]
+    resized: np.ndarray = array[rows[:, None], columns]
+    return resized
 
 
 def _covering(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Returns the mask at another size; a pixel that the mask touches at all is in it."""
+    """Returns the mask at a smaller size; a pixel that the mask touches at all is in it."""
     if mask.shape == size:
         return mask
-    share = Image.fromarray(mask.astype(np.float32), mode="F").resize((size[1], size[0]), Image.Resampling.BOX)
-    return np.asarray(share) > 1e-3
+    rows, columns = np.nonzero(mask)
+    covering = np.zeros(size, bool)
+    # Both ends of each pixel: one on the border of two small pixels touches both.
+    for y in (rows * size[0] // mask.shape[0], ((rows + 1) * size[0] - 1) // mask.shape[0]):
+        for x in (columns * size[1] // mask.shape[1], ((columns + 1) * size[1] - 1) // mask.shape[1]):
+            covering[y, x] = True
+    return covering

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from pydantic import TypeAdapter, ValidationError
 from torch import Tensor, nn
 
 from scenebrush.data.split_in_memory import SplitInMemory
@@ -24,10 +25,17 @@ from scenebrush.methods.sesame.inputs import EditBatch, collate, true_colors
 from scenebrush.methods.sesame.networks import build_discriminator, build_generator
 from scenebrush.methods.sesame.objective import LossWeights, Objective
 from scenebrush.methods.sesame.preprocess import paste
+from scenebrush.scene.label_set import LabelSet
+
+AnySettings = TypeVar("AnySettings")
 
 UNGUIDED_SHARE = 0.15  # of the windows come without a canvas, so that one network serves both ways
 HINTED_SHARE = 0.4  # of the windows say what colour their objects are
+HINT_NOISE = 0.03
 SAMPLES = 8
+
+StageSettings = tuple[Mapping[str, Any], Mapping[str, Any]]
+"""Of one stage: how windows are cut (`training.recipe.WindowsSpec` as a mapping), and the loss weights by name."""
 
 
 class SesameTrainee:
@@ -35,39 +43,43 @@ class SesameTrainee:
 
     Args:
         config: the method's configuration as in the recipe; `num_classes` and `thing_classes` come from the data.
-        stages: per stage (window settings, loss settings, batch size) as plain mappings.
+        stages: what each stage learns from.
         folder: a scene folder.
         seed: decides the initial weights and the windows.
         cache: where windows and their canvases are kept; None = made anew each time.
         half: keep the frozen loss networks in bfloat16 (for mixed precision), which saves a cast at each call.
+
+    Raises:
+        RecipeError: a setting that SESAME does not have, or a stage without any loss.
+        InputError: no such data.
+        ModelError: a loss needs VGG weights that are not at hand.
     """
 
     def __init__(
         self,
         config: Mapping[str, Any],
-        stages: list[tuple[Mapping[str, Any], Mapping[str, Any]]],
+        stages: Sequence[StageSettings],
         folder: Path,
         *,
         seed: int = 0,
         cache: Path | None = None,
         half: bool = False,
     ) -> None:
-        self.weights = [_loss_weights(losses) for _, losses in stages]
-        splits = {spec["split"]: SplitInMemory(folder, spec["split"]) for spec, _ in stages}
-        self.label_set = next(iter(splits.values())).label_set
-        self.config = _config(config, self.label_set.ids, self.label_set.of_kind("thing"), stages[-1][0]["size"])
-        self.windows = [_windows(splits, spec, self.config.guided, seed, cache) for spec, _ in stages]
-        torch.manual_seed(seed)  # initial weights; everything later has generators of its own
-        self.generator: nn.Module = build_generator(self.config)
-        needed = any(w.adversarial for w in self.weights)
-        self._judge = build_discriminator(self.config) if needed else None
+        self.weights = [loss_weights(losses) for _, losses in stages]
+        self.windows = training_windows(config, stages, folder, seed=seed, cache=cache)
+        self.label_set = self.windows[0].windows.label_set
+        self.config = sesame_config(config, self.label_set, window=self.windows[-1].windows.size)
+        needs_judge = any(w.adversarial for w in self.weights)
+        with torch.random.fork_rng(devices=[]):  # initial weights; everything later has generators of its own
+            torch.manual_seed(seed)
+            self.generator: nn.Module = build_generator(self.config)
+            self._judge = build_discriminator(self.config) if needs_judge else None
         self.discriminator: nn.Module | None = self._judge
-        perceptual = PerceptualLoss.from_assets() if any(w.perceptual for w in self.weights) else None
-        style = StyleLoss(VGG.from_assets()) if any(w.style for w in self.weights) else None
-        self.perceptual_network = perceptual.name if perceptual else "none"
-        self._frozen = (perceptual, style)
-        for network in filter(None, self._frozen):
-            network.to(torch.bfloat16 if half else torch.float32)
+        self._perceptual = PerceptualLoss.from_assets() if any(w.perceptual for w in self.weights) else None
+        self._style = StyleLoss(VGG.from_assets()) if any(w.style for w in self.weights) else None
+        for network in (self._perceptual, self._style):
+            if network is not None:
+                network.to(torch.bfloat16 if half else torch.float32)
 
     def num_windows(self, stage: int) -> int:
         return len(self.windows[stage])
@@ -75,7 +87,7 @@ class SesameTrainee:
     def batch(self, stage: int, indices: list[int], rng: torch.Generator) -> EditBatch:
         windows = [self.windows[stage][i] for i in indices]
         draws = torch.rand(len(windows), 3, generator=rng)
-        noise = torch.randn(len(windows), 3, generator=rng) * 0.03
+        noise = torch.randn(len(windows), 3, generator=rng) * HINT_NOISE
         hints, shown = [], []
         for window, (unguided, hinted, _), shift in zip(windows, draws.tolist(), noise.tolist(), strict=True):
             colors = true_colors(window) if hinted < HINTED_SHARE else {}
@@ -83,9 +95,7 @@ class SesameTrainee:
             shown.append(dataclasses.replace(window, guide=None, copied=None) if unguided < UNGUIDED_SHARE else window)
         return collate(shown, hints=hints)
 
-    def generator_step(
-        self, batch: EditBatch, stage: int, ramp: float
-    ) -> tuple[Tensor, Mapping[str, Tensor], Tensor]:
+    def generator_step(self, batch: EditBatch, stage: int, ramp: float) -> tuple[Tensor, Mapping[str, Tensor], Tensor]:
         weights = self.weights[stage]
         return self._objective(batch).generator_step(
             batch, dataclasses.replace(weights, adversarial=weights.adversarial * ramp)
@@ -98,57 +108,82 @@ class SesameTrainee:
         return self.weights[stage].adversarial > 0
 
     def sample(self, generator: nn.Module) -> np.ndarray:
-        windows = [self.windows[-1][i] for i in range(SAMPLES)]
-        batch = collate(windows).to(next(generator.parameters()).device)
+        last = self.windows[-1]
+        batch = collate([last[i] for i in range(min(SAMPLES, len(last)))]).to(next(generator.parameters()).device)
         with torch.no_grad():
             drawing = generator(batch)
         hole = batch.image * (1 - batch.hole)
-        columns = [hole, paste(hole, batch.guide, batch.hole), paste(batch.image, drawing.image, batch.hole), batch.image]
-        return _sheet(columns)
+        canvas = [paste(hole, batch.guide, batch.hole)] if last.guided else []
+        return _sheet([hole, *canvas, paste(batch.image, drawing.image, batch.hole), batch.image])
 
     def export(self, generator: nn.Module, folder: Path, facts: Mapping[str, Any]) -> None:
-        facts = {**facts, "perceptual_network": self.perceptual_network, "windows": [len(w) for w in self.windows]}
+        network = self._perceptual.name if self._perceptual is not None else "none"
+        facts = {**facts, "perceptual_network": network, "windows": [len(w) for w in self.windows]}
         save_model(folder, generator, self.config, self.label_set, facts)
 
     def _objective(self, batch: EditBatch) -> Objective:
-        perceptual, style = (loss.to(batch.image.device) if loss is not None else None for loss in self._frozen)
+        device = batch.image.device
         return Objective(
             self.generator,
             self.discriminator,
             judge=self._judge,
             num_classes=self.config.num_classes,
             semantics_everywhere=self.config.semantics == "everywhere",
-            perceptual=perceptual,
-            style=style,
+            perceptual=self._perceptual.to(device) if self._perceptual is not None else None,
+            style=self._style.to(device) if self._style is not None else None,
         )
 
 
-def _config(given: Mapping[str, Any], ids: tuple[int, ...], things: tuple[int, ...], window: int) -> SesameConfig:
-    names = [field.name for field in dataclasses.fields(SesameConfig)]
-    for name in given:
-        if name not in names:
-            raise RecipeError(f"config.{name}: SESAME has no such setting{nearest_name(name, names)}; it has {', '.join(names)}")
-    from_data = {"num_classes": len(ids), "thing_classes": tuple(ids.index(i) for i in things), "window": window}
-    return SesameConfig(**{**from_data, **given})
+def sesame_config(given: Mapping[str, Any], label_set: LabelSet, *, window: int) -> SesameConfig:
+    """Returns the configuration of a recipe; what it leaves open about the classes comes from the data."""
+    things = tuple(index for index, c in enumerate(label_set.classes) if c.kind == "thing")
+    from_data = {"num_classes": len(label_set.classes), "thing_classes": things, "window": window}
+    return _checked(SesameConfig, {**from_data, **given}, "config", "setting")
 
 
-def _loss_weights(given: Mapping[str, Any]) -> LossWeights:
-    names = [field.name for field in dataclasses.fields(LossWeights)]
-    for name in given:
-        if name not in names:
-            raise RecipeError(f"losses.{name}: SESAME has no such loss{nearest_name(name, names)}; it has {', '.join(names)}")
-    return LossWeights(**given)
+def loss_weights(given: Mapping[str, Any]) -> LossWeights:
+    """Returns a stage's loss weights."""
+    weights = _checked(LossWeights, given, "losses", "loss")
+    if not weights.any:
+        raise RecipeError("losses: all are 0; give one of adversarial, perceptual, reconstruction a weight above 0")
+    return weights
+
+
+def training_windows(
+    config: Mapping[str, Any], stages: Sequence[StageSettings], folder: Path, *, seed: int, cache: Path | None
+) -> list[GuidedWindows]:
+    """Returns the windows of every stage; no network is built."""
+    splits = {split: SplitInMemory(folder, split) for split in {spec["split"] for spec, _ in stages}}
+    label_set = next(iter(splits.values())).label_set
+    whole = sesame_config(config, label_set, window=stages[-1][0]["size"])
+    guided = whole.guided and whole.network == "compact"
+    return [_windows(splits[spec["split"]], spec, guided, seed, cache) for spec, _ in stages]
 
 
 def _windows(
-    splits: Mapping[str, SplitInMemory], spec: Mapping[str, Any], guided: bool, seed: int, cache: Path | None
+    split: SplitInMemory, spec: Mapping[str, Any], guided: bool, seed: int, cache: Path | None
 ) -> GuidedWindows:
     settings = {k: v for k, v in spec.items() if k not in ("split", "count")}
     settings["kinds"] = settings["kinds"] or dict(HOLE_KINDS)
-    split = splits[spec["split"]]
     key = cache_key({**settings, "seed": seed, "stems": [p.stem for p in split.photos], "guided": guided})
     windows = TrainingWindows(split, seed=seed, **settings)
-    return GuidedWindows(windows, spec["count"], guided=guided, cache=cache / f"{key}-{spec['count']}" if cache else None)
+    place = cache / f"{key}-{spec['count']}" if cache is not None else None
+    return GuidedWindows(windows, spec["count"], guided=guided, cache=place)
+
+
+def _checked(kind: type[AnySettings], given: Mapping[str, Any], place: str, what: str) -> AnySettings:
+    """Returns the dataclass `kind` of plain values; unknown names and wrong types raise `RecipeError`."""
+    names = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
+    for name in given:
+        if name not in names:
+            hint = nearest_name(name, names)
+            raise RecipeError(f"{place}.{name}: SESAME has no such {what}{hint}; it has {', '.join(names)}")
+    try:
+        return TypeAdapter(kind).validate_python(dict(given))
+    except ValidationError as error:
+        fault = error.errors()[0]
+        where = ".".join(str(part) for part in (place, *fault["loc"]))
+        raise RecipeError(f"{where}: {fault['msg']} (found {fault['input']!r})") from error
 
 
 def _sheet(columns: list[Tensor]) -> np.ndarray:
