@@ -90,7 +90,8 @@ def _cut_in(
     blocks = Blocks.of(pixels, sources.atlas.stride, plan.blocks)
     ring_costs = judge.ring_costs(moves, judge.nearness(blocks.centers))
     costs = _RING_WEIGHT * ring_costs[:, blocks.node] + judge.source_costs(moves, pixels)
-    keep = _KEEP * near.reshape(-1)[pixels]
+    # on a large photo a boundary that is too clean shows more
+    keep = np.float32(_KEEP * min(plan.scale, 5.0) ** 0.25) * near.reshape(-1)[pixels]
     colors = draft.values.reshape(-1, 3)[pixels][None], sources.colors(pixels + shifts[:, None])
     choices = Choices(
         np.concatenate(colors),

@@ -15,7 +15,8 @@ _LEAST_SHARE = 0.12  # of the pixels still empty that an offset must cover
 _UNCOVERED = 40.0  # cost of covering nothing, in colour steps
 _LENGTH_COST = 0.05  # colour steps for each pixel of an offset's length, at 128
 _GOOD = 30.0  # a score below which mirrored and scaled sources are not looked at
-_VARIANT_COST = 12.0  # cost of a mirrored or scaled source, in colour steps
+_FINE_FROM = 1.5  # the scale from which periods along the axes are looked for
+_VARIANT_COST = 20.0  # cost of a mirrored or scaled source, in colour steps
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,13 +153,20 @@ def _rated(
     judge: Judge, nearness: np.ndarray, reach: int, variants: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The moves of a grid that cover something: (N, 3), what they cover (N, M) and cost (N, M)."""
-    moves = _grid(reach, max(4, round(8 * judge.scale**0.3)), variants)
+    moves = _grid(judge.scale, reach, variants)
     hits = judge.covers(moves, judge.samples)
     some = hits.mean(axis=1) >= 0.03
     return moves[some], hits[some], judge.costs(moves[some], nearness)
 
 
-def _grid(reach: int, step: int, variants: np.ndarray) -> np.ndarray:
+def _grid(scale: float, reach: int, variants: np.ndarray) -> np.ndarray:
+    """Offsets every few pixels; in larger pictures finer ones along the axes: what people build repeats there."""
+    step = max(4, round(8 * scale**0.3))
     line = np.arange(-(reach // step), reach // step + 1) * step
     grid = np.stack(np.meshgrid(variants, line, line, indexing="ij"), axis=-1).reshape(-1, 3)
+    if scale >= _FINE_FROM and 0 in variants:
+        fine = step // 4
+        axis = np.arange(-(reach // fine), reach // fine + 1) * fine
+        along = np.stack([np.zeros_like(axis), axis, np.zeros_like(axis)], axis=-1)[axis % step != 0]
+        grid = np.concatenate([grid, along, along[:, [0, 2, 1]]])
     return grid[np.any(grid != 0, axis=1)]

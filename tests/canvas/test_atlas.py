@@ -1,0 +1,52 @@
+"""Shifts, variants and cut-outs of the atlas."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from scenebrush.canvas.atlas import NOWHERE, Atlas, Variant, cut_out
+
+
+def atlas_of(rng: np.random.Generator, variants: tuple[Variant, ...] = ()) -> tuple[Atlas, np.ndarray]:
+    photo = rng.integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    labels = rng.integers(0, 4, (40, 50))
+    return Atlas.cut(photo, labels, np.zeros((40, 50), np.uint8), (20, 15, 28, 22), 18, variants), photo
+
+
+def test_a_shift_names_a_variant_and_an_offset() -> None:
+    atlas, photo = atlas_of(np.random.default_rng(0))
+    row, column = 17, 22
+    place = (row - atlas.top) * atlas.stride + column - atlas.left
+    shift = atlas.shift(np.array([[0, 5, -3]]))[0]
+    np.testing.assert_array_equal(atlas.photo.reshape(-1, 3)[place + shift], photo[row - 3, column + 5])
+
+
+def test_the_mirrored_variant_mirrors_about_the_middle_of_the_hole() -> None:
+    atlas, photo = atlas_of(np.random.default_rng(1), (Variant(mirrored=True),))
+    left, right = 20, 27  # the hole's first and last column
+    place = (16 - atlas.top) * atlas.stride + left - atlas.left
+    shift = atlas.shift(np.array([[1, 0, 0]]))[0]
+    np.testing.assert_array_equal(atlas.photo.reshape(-1, 3)[place + shift], photo[16, right])
+    rows, columns = atlas.locate(np.array([place + shift]))
+    assert (rows[0], columns[0]) == (16 - atlas.top, right - atlas.left)
+
+
+def test_a_scaled_variant_enlarges_about_the_middle() -> None:
+    photo = np.zeros((60, 60, 3), np.uint8)
+    photo[:, 20:40] = 200
+    atlas = Atlas.cut(
+        photo, np.ones((60, 60), int), np.zeros((60, 60), np.uint8), (25, 25, 35, 35), 25, (Variant(scale=1.5),)
+    )
+    assert np.count_nonzero(atlas.photo[0, 30, :, 0] == 200) == 20
+    assert np.count_nonzero(atlas.photo[1, 30, :, 0] > 100) == 30
+
+
+def test_outside_the_photo_there_is_nothing_to_copy() -> None:
+    atlas, _ = atlas_of(np.random.default_rng(2))
+    assert atlas.top < 0
+    assert (atlas.label_map[0, : -atlas.top] == NOWHERE).all()
+
+
+def test_cut_out_pads_where_the_box_reaches_outside() -> None:
+    array = np.arange(12).reshape(3, 4)
+    np.testing.assert_array_equal(cut_out(array, (-1, 1, 2, 4), -9), [[-9, 4, 5], [-9, 8, 9], [-9, -9, -9]])
