@@ -25,6 +25,7 @@ from scenebrush.training.checkpoint import list_checkpoints
 from scenebrush.training.loop import Outcome
 from scenebrush.training.recipe import Recipe
 from scenebrush.training.run import build_trainee, run_recipe
+from scenebrush.training.state import TrainingState
 
 CHILD = """
 import sys, warnings
@@ -196,14 +197,14 @@ def test_nan_stops_the_run_and_keeps_the_last_good_checkpoint(run: Run, tmp_path
 
 
 def test_weights_that_became_nan_are_not_saved(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    average = loop._State.average
+    average = TrainingState.average
 
-    def spoil(state: loop._State, decay: float) -> None:
+    def spoil(state: TrainingState, decay: float) -> None:
         if state.step == 3:
             next(state.generator.parameters()).data[0] = torch.nan
         average(state, decay)
 
-    monkeypatch.setattr(loop._State, "average", spoil)
+    monkeypatch.setattr(TrainingState, "average", spoil)
     with pytest.raises(TrainingError, match="step 4: largest weight of the generator is nan"):
         run(_recipe(), tmp_path)
     assert [p.name for p in list_checkpoints(tmp_path / "checkpoints")] == ["step-0000002"]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -17,13 +15,13 @@ import torch
 from lightning_fabric import Fabric
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from PIL import Image
-from torch import Tensor, nn
-from torch.optim import Adam, Optimizer
+from torch import Tensor
 
 from scenebrush.errors import InputError, TrainingError
-from scenebrush.training.checkpoint import list_checkpoints, load_checkpoint, save_checkpoint
+from scenebrush.training.checkpoint import list_checkpoints
 from scenebrush.training.log import MetricsLog
-from scenebrush.training.recipe import Recipe, Stage
+from scenebrush.training.recipe import Recipe
+from scenebrush.training.state import TrainingState
 from scenebrush.training.trainee import Trainee
 
 Report = Callable[[int, int, Mapping[str, float]], None]
@@ -72,7 +70,7 @@ def train(
         InputError: devices that are not there.
     """
     fabric = _fabric(recipe, devices, accelerator)
-    state = _State.begin(fabric, recipe, trainee)
+    state = TrainingState.begin(fabric, recipe, trainee)
     spent = _resume(state, run, resume)
     began = time.monotonic()
     log = MetricsLog(run, state.step, enabled=fabric.is_global_zero)
@@ -82,7 +80,7 @@ def train(
     for step in range(state.step, recipe.total_steps):
         stage_index, stage, stage_step = recipe.stage_at(step)
         losses = _Losses(fabric, stage.accumulate)
-        _set_learning_rates(state, recipe, stage, step)
+        state.set_learning_rates(recipe, stage)
 
         made = []
         for batch in _batches(recipe, trainee, fabric, step):  # more than one when gradients are accumulated
@@ -119,8 +117,9 @@ def train(
         if fabric.is_global_zero and (state.step % recipe.sample_every == 0 or last or out_of_time):
             _write_sheet(trainee.sample(state.averaged), run / "samples" / f"step-{state.step:07d}.png")
         if state.step % recipe.checkpoint_every == 0 or last or out_of_time:
-            _check(state.worst_weights(), step, run)
-            state.save(run, spent + seconds, enabled=fabric.is_global_zero)
+            _check(state.largest_weights(), step, run)
+            if fabric.is_global_zero:
+                state.save(run / "checkpoints", spent + seconds)
             fabric.barrier()
         if out_of_time:
             break
@@ -142,77 +141,7 @@ def _fabric(recipe: Recipe, devices: int, accelerator: str) -> Fabric:
     return fabric
 
 
-@dataclass
-class _State:
-    """Everything that a checkpoint holds."""
-
-    generator: nn.Module
-    averaged: nn.Module
-    discriminator: nn.Module | None
-    generator_optimizer: Optimizer
-    discriminator_optimizer: Optimizer | None
-    step: int = 0
-
-    @classmethod
-    def begin(cls, fabric: Fabric, recipe: Recipe, trainee: Trainee) -> _State:
-        averaged = fabric.to_device(copy.deepcopy(trainee.generator)).eval().requires_grad_(False)
-        optimizer = _adam(trainee.generator, recipe.optimizer.generator, recipe)
-        generator, generator_optimizer = fabric.setup(trainee.generator, optimizer)
-        trainee.generator = generator
-        if trainee.discriminator is None:
-            return cls(generator, averaged, None, generator_optimizer, None)
-        optimizer = _adam(trainee.discriminator, recipe.optimizer.discriminator, recipe)
-        discriminator, discriminator_optimizer = fabric.setup(trainee.discriminator, optimizer)
-        trainee.discriminator = discriminator
-        return cls(generator, averaged, discriminator, generator_optimizer, discriminator_optimizer)
-
-    @torch.no_grad()
-    def average(self, decay: float) -> None:
-        """Moves the averaged generator; the decay grows from 0 so that the start is forgotten soon."""
-        decay = min(decay, (1 + self.step) / (10 + self.step))
-        ours, theirs = ([p.detach() for p in m.parameters()] for m in (self.averaged, self.generator))
-        torch._foreach_lerp_(ours, theirs, 1 - decay)
-        for ours_b, theirs_b in zip(self.averaged.buffers(), self.generator.buffers(), strict=True):
-            ours_b.copy_(theirs_b)
-
-    @contextmanager
-    def frozen_discriminator(self) -> Iterator[None]:
-        """Keeps the discriminator from collecting gradients in the generator's step: they cost a third of it."""
-        if self.discriminator is not None:
-            self.discriminator.requires_grad_(False)
-        yield
-        if self.discriminator is not None:
-            self.discriminator.requires_grad_(True)
-
-    @torch.no_grad()
-    def worst_weights(self) -> dict[str, float]:
-        """Returns the largest absolute weight of each network: NaN or infinite where any weight is."""
-        norms = {
-            name: torch._foreach_norm(list(module.parameters()), torch.inf) for name, module in self._modules().items()
-        }
-        return {f"largest weight of the {name}": float(torch.stack(values).max()) for name, values in norms.items()}
-
-    def _modules(self) -> dict[str, nn.Module]:
-        modules = {"generator": _unwrapped(self.generator), "averaged": self.averaged}
-        return modules if self.discriminator is None else modules | {"discriminator": _unwrapped(self.discriminator)}
-
-    def _optimizers(self) -> dict[str, Optimizer]:
-        optimizers = {"generator": _unwrapped(self.generator_optimizer)}
-        if self.discriminator_optimizer is not None:
-            optimizers["discriminator"] = _unwrapped(self.discriminator_optimizer)
-        return optimizers
-
-    def save(self, run: Path, seconds: float, *, enabled: bool) -> None:
-        if enabled:
-            save_checkpoint(run / "checkpoints", self.step, self._modules(), self._optimizers(), {"seconds": seconds})
-
-    def load(self, path: Path) -> float:
-        facts = load_checkpoint(path, self._modules(), self._optimizers())
-        self.step = int(facts["step"])
-        return float(facts["seconds"])
-
-
-def _resume(state: _State, run: Path, resume: bool) -> float:
+def _resume(state: TrainingState, run: Path, resume: bool) -> float:
     """Fills the state from the last whole checkpoint; returns the seconds trained before."""
     checkpoints = list_checkpoints(run / "checkpoints")
     if checkpoints and not resume:
@@ -273,26 +202,6 @@ def _check(values: Mapping[str, float], step: int, run: Path) -> None:
             kept = list_checkpoints(run / "checkpoints")
             where = f"the last good checkpoint is {kept[-1]}" if kept else "there is no checkpoint yet"
             raise TrainingError(f"step {step + 1}: {name} is {value}; {where}; lower the learning rate and --resume")
-
-
-def _set_learning_rates(state: _State, recipe: Recipe, stage: Stage, step: int) -> None:
-    share = step / recipe.total_steps
-    begin = recipe.optimizer.decay_from
-    factor = stage.learning_rate * (1.0 if share < begin else (1 - share) / max(1 - begin, 1e-9))
-    for group in state.generator_optimizer.param_groups:
-        group["lr"] = recipe.optimizer.generator * factor
-    if state.discriminator_optimizer is not None:
-        for group in state.discriminator_optimizer.param_groups:
-            group["lr"] = recipe.optimizer.discriminator * factor
-
-
-def _adam(module: nn.Module, learning_rate: float, recipe: Recipe) -> Adam:
-    first, second = recipe.optimizer.betas
-    return Adam(module.parameters(), lr=learning_rate, betas=(float(first), float(second)))
-
-
-def _unwrapped(wrapped: Any) -> Any:
-    return getattr(wrapped, "module", getattr(wrapped, "optimizer", wrapped))
 
 
 def _write_sheet(sheet: np.ndarray, path: Path) -> None:

@@ -81,6 +81,9 @@ def _read_config(path: Path) -> tuple[SesameConfig, LabelSet]:
         facts = json.loads(path.read_text(encoding="utf-8"))
         if facts.get("format", FORMAT) != FORMAT:
             raise ValueError(f"format {facts['format']}, this scenebrush reads {FORMAT}")
+        unknown = facts["config"].keys() - {field.name for field in dataclasses.fields(SesameConfig)}
+        if unknown:
+            raise ValueError(f"unknown settings {', '.join(sorted(unknown))}")
         config = TypeAdapter(SesameConfig).validate_python(facts["config"])
         label_set = _label_set(facts["label_set"])
         if config.num_classes != len(label_set.classes):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -109,7 +111,8 @@ class Objective:
         with torch.no_grad():  # nothing but the fake's path needs a gradient here
             gates = self.judge.semantic_gates(self.semantics(batch))
             judged_real = self.judge.judge(gates, [batch.image])[0]
-        judged_fake = self.judge.judge(gates, [fake])[0]
+        with _resting(self.judge):
+            judged_fake = self.judge.judge(gates, [fake])[0]
         parts = {
             "adversarial": hinge_generator(judged_fake.logits, generator_weights(touched, weights.untouched_patches))
         }
@@ -145,6 +148,15 @@ class Objective:
         if weights.untouched_patches == "fake" or self.judge is None:
             return None
         return self.judge.touched_patches(batch.hole)
+
+
+@contextmanager
+def _resting(network: nn.Module) -> Iterator[None]:
+    """Keeps spectral norm from going on: fake and real features are to be compared under the same weights."""
+    training = network.training
+    network.eval()
+    yield
+    network.train(training)
 
 
 def crop_around_holes(side: int, hole: Tensor, *images: Tensor) -> tuple[Tensor, ...]:
