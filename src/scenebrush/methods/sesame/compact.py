@@ -15,6 +15,7 @@ Our own design (measured in docs/methods/sesame.md), not the paper's network:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import EllipsisType
 from typing import NamedTuple
 
 import torch
@@ -136,14 +137,20 @@ class CompactGenerator(nn.Module):
         condition = self.condition4(torch.cat([described4, context4], 1))
         for block in self.decode4:
             x = block(x, condition)
-        x = self.merge2(torch.cat([_up(x), skip2], 1))
-        condition = self.condition2(torch.cat([described2, _up(context4)], 1))
+        # What lies outside the hole is thrown away, so the large maps are made around the hole only.
+        near2, near1 = _around(hole) if not self.training else (_EVERYWHERE, _EVERYWHERE)
+        x = self.merge2(torch.cat([_up(x)[near2], skip2[near2]], 1))
+        condition = self.condition2(torch.cat([described2[near2], _up(context4)[near2]], 1))
         for block in self.decode2:
             x = block(x, condition)
-        x = self.merge1(torch.cat([_up(x), skip1], 1))
-        x = self.decode1(x, self.condition1(described))
-
+        x = self.merge1(torch.cat([_up(x), skip1[near1]], 1))
+        x = self.decode1(x, self.condition1(described[near1]))
         head = self.head(F.leaky_relu(x, 0.2)).float()
+        if not self.training:
+            head = _placed(head, hole, near1)
+        return self._mixed(head, hole, label_map, guide)
+
+    def _mixed(self, head: Tensor, hole: Tensor, label_map: Tensor, guide: Tensor) -> Drawing:
         drawn = torch.tanh(head[:, :3])
         if not self.guided:
             return Drawing(drawn, drawn, torch.zeros_like(hole))
@@ -236,3 +243,30 @@ def _down(in_channels: int, out_channels: int) -> nn.Module:
 
 def _up(x: Tensor) -> Tensor:
     return F.interpolate(x, scale_factor=2.0, mode="nearest")
+
+
+_Region = tuple[slice | EllipsisType, ...]
+_EVERYWHERE: _Region = (slice(None),)
+_MARGIN = 16  # pixels: more than the last stages see (four 3x3 convolutions at full size, five at half size: 14)
+
+
+def _around(hole: Tensor) -> tuple[_Region, _Region]:
+    """Returns the part of half-size and of full-size maps (B, C, H, W) that decides the pixels of the holes."""
+    inside = (hole > 0).flatten(0, 1).any(0)
+    if not bool(inside.any()):
+        inside = torch.ones_like(inside)
+    bounds = []
+    for axis, size in ((1, hole.shape[2]), (0, hole.shape[3])):
+        places = inside.any(axis).nonzero()
+        begin, end = int(places.min()) - _MARGIN, int(places.max()) + 1 + _MARGIN
+        bounds.append((max(0, begin) // 2, (min(size, end) + 1) // 2))
+    half = tuple(slice(begin, end) for begin, end in bounds)
+    full = tuple(slice(2 * begin, 2 * end) for begin, end in bounds)
+    return (..., *half), (..., *full)
+
+
+def _placed(part: Tensor, hole: Tensor, region: _Region) -> Tensor:
+    """Returns a map of the hole's size that is `part` in the region and 0 elsewhere."""
+    whole = part.new_zeros((part.shape[0], part.shape[1], *hole.shape[2:]))
+    whole[region] = part
+    return whole

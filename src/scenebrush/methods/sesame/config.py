@@ -24,6 +24,7 @@ class SesameConfig:
         wide: paper only: double width in the core.
         embedding: compact only: channels of a class embedding.
         semantics: "hole" (labels of the edited area only, the paper's claim) or "everywhere" (facts 1.8).
+        discriminator: "two_stream" (the paper's) or "features" (ours: on the perceptual network's features).
         discriminator_width: ndf, channels of the discriminator's first layer (64 in the paper).
         discriminator_layers: convolutions of a stream (4 in the paper: patches of 70 px; 3: patches of 34 px).
         discriminator_mean_gate: gate by the mean over channels instead of the paper's sum (ours).
@@ -45,6 +46,7 @@ class SesameConfig:
     wide: bool = False
     embedding: int = 16
     semantics: Literal["hole", "everywhere"] = "hole"
+    discriminator: Literal["two_stream", "features"] = "two_stream"
     discriminator_width: int = 64
     discriminator_scales: int = 2
     discriminator_layers: int = 4

@@ -10,6 +10,7 @@ from torch import nn
 from scenebrush.methods.sesame.compact import CompactGenerator, Drawing
 from scenebrush.methods.sesame.config import SesameConfig
 from scenebrush.methods.sesame.discriminator import SesameDiscriminator
+from scenebrush.methods.sesame.feature_discriminator import FeatureDiscriminator
 from scenebrush.methods.sesame.generator import SesameGenerator
 from scenebrush.methods.sesame.inputs import EditBatch
 from scenebrush.methods.sesame.preprocess import prepare
@@ -64,8 +65,10 @@ def build_generator(config: SesameConfig) -> WindowGenerator:
     return channels_last(WindowGenerator(config))
 
 
-def build_discriminator(config: SesameConfig) -> SesameDiscriminator:
+def build_discriminator(config: SesameConfig) -> SesameDiscriminator | FeatureDiscriminator:
     """Returns the two-stream discriminator for the configuration's classes plus the hole mask."""
+    if config.discriminator == "features":
+        return channels_last(FeatureDiscriminator(config.num_classes + 1, width=config.discriminator_width))
     discriminator = SesameDiscriminator(
         config.num_classes + 1,
         width=config.discriminator_width,

@@ -92,9 +92,9 @@ class Objective:
         fake = paste(batch.image, drawing.image, batch.hole)
         parts: dict[str, Tensor] = {}
         if weights.reconstruction:
-            parts["reconstruction"] = _hole_l1(fake, batch)
+            parts["reconstruction"] = hole_l1(fake, batch)
         if weights.drawn:
-            parts["drawn"] = _hole_l1(drawing.drawn, batch)
+            parts["drawn"] = hole_l1(drawing.drawn, batch)
         seen = crop_around_holes(weights.crop, batch.hole, fake, batch.image) if weights.crop else (fake, batch.image)
         if weights.perceptual and self.perceptual is not None:
             parts["perceptual"] = self.perceptual(*seen)
@@ -111,7 +111,7 @@ class Objective:
         with torch.no_grad():  # nothing but the fake's path needs a gradient here
             gates = self.judge.semantic_gates(self.semantics(batch))
             judged_real = self.judge.judge(gates, [batch.image])[0]
-        with _resting(self.judge):
+        with resting(self.judge):
             judged_fake = self.judge.judge(gates, [fake])[0]
         parts = {
             "adversarial": hinge_generator(judged_fake.logits, generator_weights(touched, weights.untouched_patches))
@@ -151,7 +151,7 @@ class Objective:
 
 
 @contextmanager
-def _resting(network: nn.Module) -> Iterator[None]:
+def resting(network: nn.Module) -> Iterator[None]:
     """Keeps spectral norm from going on: fake and real features are to be compared under the same weights."""
     training = network.training
     network.eval()
@@ -176,7 +176,7 @@ def _stretch(line: Tensor, side: int) -> slice:
     return slice(begin, begin + side)
 
 
-def _hole_l1(image: Tensor, batch: EditBatch) -> Tensor:
+def hole_l1(image: Tensor, batch: EditBatch) -> Tensor:
     """Returns the mean over windows of the mean absolute difference inside the hole, the same for small and large."""
     difference = F.l1_loss(image, batch.image, reduction="none").mean(1, keepdim=True) * batch.hole
     per_window = difference.sum((1, 2, 3)) / batch.hole.sum((1, 2, 3)).clamp(min=1)

@@ -20,6 +20,8 @@ from scenebrush.losses.perceptual import PerceptualLoss
 from scenebrush.losses.style import StyleLoss
 from scenebrush.methods.sesame.config import SesameConfig
 from scenebrush.methods.sesame.dataset import GuidedWindows, cache_key
+from scenebrush.methods.sesame.feature_discriminator import FeatureDiscriminator
+from scenebrush.methods.sesame.feature_objective import FeatureObjective
 from scenebrush.methods.sesame.folder import save_model
 from scenebrush.methods.sesame.inputs import EditBatch, collate, true_colors
 from scenebrush.methods.sesame.networks import build_discriminator, build_generator
@@ -123,6 +125,8 @@ class SesameTrainee:
 
     def _objective(self, batch: EditBatch) -> Objective:
         device = batch.image.device
+        if isinstance(self._judge, FeatureDiscriminator):
+            return self._feature_objective(self._judge, device)
         return Objective(
             self.generator,
             self.discriminator,
@@ -131,6 +135,18 @@ class SesameTrainee:
             semantics_everywhere=self.config.semantics == "everywhere",
             perceptual=self._perceptual.to(device) if self._perceptual is not None else None,
             style=self._style.to(device) if self._style is not None else None,
+        )
+
+    def _feature_objective(self, judge: FeatureDiscriminator, device: torch.device) -> FeatureObjective:
+        if self._perceptual is None:
+            raise RecipeError('discriminator "features" looks through the perceptual network: give perceptual a weight')
+        return FeatureObjective(
+            self.generator,
+            self.discriminator or judge,
+            judge=judge,
+            num_classes=self.config.num_classes,
+            semantics_everywhere=self.config.semantics == "everywhere",
+            perceptual=self._perceptual.to(device),
         )
 
 
