@@ -14,6 +14,8 @@ import numpy as np
 from scipy import ndimage, sparse
 from scipy.sparse import linalg
 
+from scenebrush.scene.operations.raggedness import raggedness
+
 _FINE = 512  # the longer side, in cells, of the grid on which distances are measured
 _ROUNDS = 2  # a boundary found inside corrects the distances that it was found with
 _SIDEWAYS = 6.0  # how much more the neighbours at the left and right count: in photos, boundaries tend to lie level
@@ -48,8 +50,18 @@ def continue_regions(sources: np.ndarray, inside: np.ndarray) -> np.ndarray:
         below = [_enlarged(values, fine.shape, 1, block) < 0 for values in coarse]
         guess = np.where(fine > 0, fine, 1 + np.sum(below, axis=0))
     for boundary, values in enumerate(coarse, start=1):
-        filled[inside & (_enlarged(values, sources.shape, step, block) < 0)] = boundary + 1
+        level = _enlarged(values, sources.shape, step, block)
+        level = _shifted(level, raggedness(sources, inside, boundary))
+        filled[inside & (level < 0)] = boundary + 1
     return filled
+
+
+def _shifted(level: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Moves each column of `level`, (h, w), down by as many `rows`, int (w,)."""
+    if not rows.any():
+        return level
+    from_row = np.clip(np.arange(level.shape[0])[:, None] - rows, 0, level.shape[0] - 1)
+    return np.take_along_axis(level, from_row, axis=0)
 
 
 def _stride(shape: tuple[int, ...], side: int) -> int:
