@@ -75,7 +75,8 @@ def adapt(
         steps += 1
         if share >= best.looks / TESTS:
             best.look(tutor.learner, tutor)
-    best.look(tutor.learner, tutor)
+    if steps:
+        best.look(tutor.learner, tutor)
     if report is not None:
         report(1.0)
     tutor.learner.load_state_dict(best.state)
