@@ -14,6 +14,9 @@ from scenebrush.methods.sesame.inputs import EditBatch
 from scenebrush.methods.sesame.objective import LossWeights, Objective, crop_around_holes, hole_l1, resting
 from scenebrush.methods.sesame.preprocess import paste
 
+LEVEL_SHARES = (0.06, 0.12, 0.24, 0.29, 0.29)
+"""What each level's verdict counts for the generator: the shallow ones, which see little, reward repeated patterns."""
+
 
 class Seen(NamedTuple):
     """What the generator's step leaves for the discriminator's: features of both pictures, semantics and hole."""
@@ -67,7 +70,12 @@ class FeatureObjective(Objective):
             with resting(self.feature_judge):
                 logits = self.feature_judge(seen.fake, semantics)
             touched = touched_places(hole, logits)
-            parts["adversarial"] = hinge_generator(logits, generator_weights(touched, weights.untouched_patches))
+            counted = generator_weights(touched, weights.untouched_patches)
+            levels = [
+                share * hinge_generator([level], None if counted is None else [counted[i]])
+                for i, (share, level) in enumerate(zip(LEVEL_SHARES, logits, strict=True))
+            ]
+            parts["adversarial"] = torch.stack(levels).sum()
         loss = torch.stack([getattr(weights, name) * value for name, value in parts.items()]).sum()
         return loss, parts, seen._replace(fake=[f.detach() for f in seen.fake])
 
