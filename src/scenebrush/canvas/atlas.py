@@ -8,6 +8,7 @@ with the same shift have neighbouring sources, mirrored or not.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy import ndimage
@@ -73,6 +74,12 @@ class Atlas:
         shown = [plain, *(_shown(plain, variant) for variant in variants)]
         photos, labels, costs = (np.stack(parts) for parts in zip(*shown, strict=True))
         return cls(photos, labels, costs, (Variant(), *variants), frame[1], frame[0])
+
+    @cached_property
+    def gray(self) -> np.ndarray:
+        """uint8 (V, H, W), how light the photo is."""
+        gray: np.ndarray = self.photo[..., 0] // 4 + self.photo[..., 1] // 2 + self.photo[..., 2] // 4
+        return gray
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -20,7 +20,7 @@ _SHELL = 2  # pixels around the band that stay as they are: what the band is cut
 _MISTAKE = 8.0  # colour steps for a pixel of the other class, per pixel off the boundary
 _KEEP = 20.0  # colour steps for leaving a pixel at the boundary as it is
 _LEAST = 6  # neighbouring pairs that make a boundary
-_RING_WEIGHT = 0.15  # of a pixel's ring cost against seams; a copied boundary is nearly always the better one
+_RING_WEIGHT = 0.3  # of a pixel's ring cost against seams; a copied boundary is nearly always the better one
 
 
 def fill_boundaries(draft: Draft, plan: Plan) -> None:

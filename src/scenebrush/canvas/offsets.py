@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy import ndimage
@@ -13,9 +14,13 @@ from scenebrush.canvas.sources import Sources, color_distance
 _SAMPLES = 220  # pixels of the region, and of its ring, on which offsets are judged
 _LEAST_SHARE = 0.12  # of the pixels still empty that an offset must cover
 _UNCOVERED = 40.0  # cost of covering nothing, in colour steps
+_UNFILLED = 60.0  # cost of a pixel that no move fills
+_ALTERNATIVES, _LEAST_GAIN = 5, 0.5  # further moves at most; what one must gain, in colour steps per pixel
 _LENGTH_COST = 0.05  # colour steps for each pixel of an offset's length, at 128
 _GOOD = 30.0  # a score below which mirrored and scaled sources are not looked at
 _FINE_FROM = 1.5  # the scale from which periods along the axes are looked for
+_ODD_WEIGHT = 0.5  # of how far a source is lighter or darker than anything on the ring
+_LEAST_RING = 20  # pixels on the ring that tell how light a region is
 _VARIANT_COST = 20.0  # cost of a mirrored or scaled source, in colour steps
 
 
@@ -53,11 +58,23 @@ class Judge:
         covered: np.ndarray = self.sources.usable[pixels + self.sources.atlas.shift(moves)[:, None]]
         return covered
 
+    @cached_property
+    def usual(self) -> tuple[float, float]:
+        """How light the ring is: what a copy should not be darker, or lighter, than."""
+        gray = self.sources.atlas.gray.reshape(-1)[self.ring]
+        low, high = np.quantile(gray, (0.05, 0.95))
+        slack = 5 + 0.2 * (high - low)
+        return low - slack, high + slack
+
     def source_costs(self, moves: np.ndarray, pixels: np.ndarray) -> np.ndarray:
         """Returns what each pixel's source costs by itself, float32 (N, P): what is near it, a wrong class."""
         atlas = self.sources.atlas
         places = pixels + atlas.shift(moves)[:, None]
         costs: np.ndarray = atlas.dear.reshape(-1)[places].astype(np.float32)
+        if self.expected is None and self.ring.size >= _LEAST_RING:
+            low, high = self.usual
+            gray = atlas.gray.reshape(-1)[places].astype(np.float32)
+            costs += _ODD_WEIGHT * np.maximum(np.maximum(low - gray, gray - high), 0)
         if self.expected is not None and self.slack is not None:
             costs += self.slack[pixels] * (atlas.label_map.reshape(-1)[places] != self.expected[pixels])
         return costs
@@ -103,7 +120,7 @@ def sample(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def choose_moves(judge: Judge, *, reach: int, most: int) -> np.ndarray:
-    """Returns the moves chosen, int (N, 3) with N <= most, the best first."""
+    """Returns the moves chosen, int (N, 3): at most `most` that cover the region, the best first, and a few more."""
     nearness = judge.nearness(judge.samples)
     moves, hits, costs = _rated(judge, nearness, reach, np.array([0]))
     variants = np.arange(1, len(judge.sources.atlas.variants))
@@ -119,7 +136,26 @@ def choose_moves(judge: Judge, *, reach: int, most: int) -> np.ndarray:
             break
         chosen.append(_refined(judge, moves[best], float(scores[best]), empty, nearness, reach))
         empty &= ~judge.covers(chosen[-1][None], judge.samples)[0]
+    if chosen:
+        chosen += _alternatives(judge, moves, np.where(hits, costs, _UNFILLED), nearness, np.array(chosen))
     return np.array(chosen, int).reshape(-1, 3)
+
+
+def _alternatives(
+    judge: Judge, moves: np.ndarray, costs: np.ndarray, nearness: np.ndarray, chosen: np.ndarray
+) -> list[np.ndarray]:
+    """Further moves that suit some of the samples much better than those chosen: the cut is to have a choice."""
+    covered = judge.covers(chosen, judge.samples)
+    least = np.where(covered, judge.costs(chosen, nearness), _UNFILLED).min(axis=0)
+    further: list[np.ndarray] = []
+    for _ in range(_ALTERNATIVES):
+        gains = np.maximum(least - costs, 0).mean(axis=1)
+        best = int(np.argmax(gains))
+        if gains[best] < _LEAST_GAIN:
+            break
+        further.append(moves[best])
+        least = np.minimum(least, costs[best])
+    return further
 
 
 def _scores(hits: np.ndarray, costs: np.ndarray, empty: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from scenebrush.canvas.seams import Blocks, Choices, assign
 from scenebrush.canvas.sources import Sources
 
 _LOOKED_AT = 40_000  # pixels of a region in the graph cut
-_RING_WEIGHT = 1.5  # of a pixel's ring cost against seams
+_RING_WEIGHT = 2.5  # of a pixel's ring cost against seams
 
 
 def fill_class(draft: Draft, class_id: int, plan: Plan) -> None:
