@@ -68,6 +68,9 @@ def test_true_colours_are_means_over_the_object_in_the_hole() -> None:
     colors = true_colors(window(photo=photo))
     assert colors.keys() == {3}
     assert colors[3] == pytest.approx((0, 0, -0.8))
+    left = np.zeros((16, 16), bool)
+    left[:, :8] = True
+    assert true_colors(window(photo=photo, hole=left))[3] == pytest.approx((1, -1, -1))  # what lies in the hole counts
     assert true_colors(window(hole=np.zeros((16, 16), bool))) == {}
 
 
@@ -79,6 +82,9 @@ def test_a_batch_holds_what_the_generator_takes() -> None:
     ]  # fmt: skip
     assert torch.equal(batch.image[0], torch.from_numpy(one.photo).permute(2, 0, 1) / 127.5 - 1)
     assert batch.image.abs().max() <= 1 and batch.label_map.dtype == torch.int64
+    assert torch.equal(batch.coordinates[0].permute(1, 2, 0), torch.from_numpy(object_coordinates(one.instances)))
+    assert torch.equal(batch.label_map[0], torch.from_numpy(one.labels.astype(int)))
+    assert torch.equal(batch.hole[0, 0], torch.from_numpy(one.hole).float())
     assert torch.equal(batch.copied[0, 0], torch.from_numpy(one.copied & one.hole).float())
     assert not batch.guide[1].any() and not batch.copied[1].any() and batch.guide[0].any()
 

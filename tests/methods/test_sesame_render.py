@@ -133,6 +133,18 @@ def test_objects_end_at_the_photos_edge() -> None:
     assert torch.equal(batch.hint[0, 3], batch.coordinates[0, 3])
 
 
+@pytest.mark.parametrize("top", range(100, 104))
+def test_what_the_network_draws_beside_the_hole_does_not_bleed_in(top: int) -> None:
+    class Messy(Told):
+        def forward(self, batch: EditBatch) -> Drawing:
+            drawn = batch.hole.expand_as(batch.image) * 0.2  # grey 153 in the hole, 127 beside it
+            return Drawing(drawn, drawn, torch.zeros_like(batch.hole))
+
+    hole = hole_at((700, 700), (top, top, 600, 600))  # drawn smaller
+    drawable = replace(make_drawable(hole, guided=False), photo=np.full((700, 700, 3), 153, np.uint8))
+    assert (draw(Messy(), drawable, {}) == 153).all()
+
+
 def test_the_same_edit_gives_the_same_picture(tiny_generator: WindowGenerator) -> None:
     drawable = make_drawable(hole_at((150, 200), (60, 70, 90, 120), (0, 0, 10, 10)))
     assert np.array_equal(draw(tiny_generator, drawable, {}), draw(tiny_generator, drawable, {}))
@@ -148,8 +160,8 @@ def test_what_lies_in_the_hole_is_not_looked_at(tiny_generator: WindowGenerator,
 
 def test_labels_outside_of_the_hole_are_not_looked_at(tiny_generator: WindowGenerator) -> None:
     hole = hole_at((400, 500), (20, 30, 380, 470))  # drawn smaller: enlarging must not bring them in either
-    drawable = make_drawable(hole)
-    other = replace(drawable, labels=np.where(hole, 0, 5).astype(np.int32))
+    drawable = replace(make_drawable(hole), things=hole)
+    other = replace(drawable, labels=np.where(hole, 0, 8).astype(np.int32))  # a thing: its gate is shut
     assert np.array_equal(draw(tiny_generator, drawable, {}), draw(tiny_generator, other, {}))
 
 
