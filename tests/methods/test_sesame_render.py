@@ -86,7 +86,7 @@ def test_the_gate_mixes_the_guide_at_the_photos_own_resolution(hole: np.ndarray)
     drawable = make_drawable(hole)
     assert drawable.guide is not None
     fine = np.random.default_rng(1).integers(0, 256, drawable.photo.shape, dtype=np.uint8)
-    drawable = replace(drawable, guide=fine)
+    drawable = replace(drawable, guide=fine, things=hole)
     assert np.array_equal(draw(Told(gate=1), drawable, {})[hole], fine[hole])
     half = draw(Told(gate=0.5), drawable, {})[hole].astype(float)
     assert np.abs(half - (fine[hole] / 2 + np.array(RED) / 2)).max() <= 0.51
