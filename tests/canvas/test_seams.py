@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from scenebrush.canvas.seams import Blocks, Choices, _cut, assign
+from scenebrush.canvas.seams import Blocks, Choices, Network, assign
 
 
 def energy(choices: Choices, pixels: np.ndarray, stride: int, labels: np.ndarray) -> float:
@@ -70,7 +70,7 @@ def test_cut_is_the_minimum(seed: int) -> None:
         return float(gain[moved].sum() + weight[~moved[one] & moved[two]].sum())
 
     best = min(cost(np.array(moved)) for moved in product((False, True), repeat=6))
-    assert cost(_cut(gain, one, two, weight)) <= best + 1.0
+    assert cost(Network.of(6, one, two).cut(gain, weight)) <= best + 1.0
 
 
 def test_blocks_cover_the_region_and_find_their_pixels() -> None:

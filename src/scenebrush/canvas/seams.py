@@ -9,6 +9,7 @@ maximum flow.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -97,6 +98,11 @@ class Blocks:
         """N, the number of blocks."""
         return len(self.centers)
 
+    @cached_property
+    def network(self) -> Network:
+        """The flow network of the blocks."""
+        return Network.of(self.count, *self.ends)
+
     def majority(self, labels: np.ndarray, kinds: int) -> np.ndarray:
         """Returns the commonest label of each block's pixels, int (N,); labels are 0..kinds-1."""
         counts = np.bincount(self.node * kinds + labels, minlength=self.count * kinds)
@@ -140,7 +146,7 @@ def _expanded(choices: Choices, blocks: Blocks, unary: np.ndarray, labels: np.nd
     one, two = blocks.ends
     move = unary[candidate] - unary[labels, np.arange(blocks.count)]
     move += np.bincount(one, only_p - both_keep, blocks.count) - np.bincount(two, only_p, blocks.count)
-    moved = _cut(move, one, two, np.maximum(only_q + only_p - both_keep, 0))
+    moved = blocks.network.cut(move, np.maximum(only_q + only_p - both_keep, 0))
     return np.where(moved, candidate, labels)
 
 
@@ -159,17 +165,50 @@ def _seam(choices: Choices, label_p: np.ndarray, label_q: np.ndarray, p: np.ndar
     return total
 
 
-def _cut(gain: np.ndarray, one: np.ndarray, two: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Which nodes move, bool (N,), at the minimum of sum(gain[moved]) + sum(weight[one stays, two moves])."""
-    count, nodes = len(gain), np.arange(len(gain))
-    source, sink = np.full(count, count), np.full(count, count + 1)
-    amounts = np.concatenate([np.maximum(gain, 0), np.maximum(-gain, 0), weight])
-    starts, ends = np.concatenate([source, nodes, one]), np.concatenate([nodes, sink, two])
-    capacity = np.minimum(np.rint(amounts * _UNITS), 2**24).astype(np.int32)
-    graph = csr_array((capacity, (starts, ends)), shape=(count + 2, count + 2))
-    rest = csr_array(graph - maximum_flow(graph, count, count + 1).flow)
-    rest.eliminate_zeros()
-    stays = breadth_first_order(rest, count, return_predecessors=False)
-    moved = np.ones(count + 2, bool)
-    moved[stays] = False
-    return moved[:count]
+@dataclass(frozen=True, eq=False)
+class Network:
+    """The flow network of a graph of N nodes, laid out once: source and sink on every node, both ways each.
+
+    Args:
+        indices, indptr: int32, the sparse structure; the source is node N, the sink N + 1.
+        sources, sinks, between: int, where the capacities of the three kinds of edges lie.
+    """
+
+    indices: np.ndarray
+    indptr: np.ndarray
+    sources: np.ndarray
+    sinks: np.ndarray
+    between: np.ndarray
+
+    @classmethod
+    def of(cls, count: int, one: np.ndarray, two: np.ndarray) -> Network:
+        """Returns the network of `count` nodes with edges from `one` to `two`, int (G,) each."""
+        nodes = np.arange(count)
+        starts = np.concatenate([np.full(count, count), nodes, one])
+        ends = np.concatenate([nodes, np.full(count, count + 1), two])
+        # a flow needs the way back; given with capacity 0, it need not be added for every cut
+        starts, ends = np.concatenate([starts, ends]), np.concatenate([ends, starts])
+        order = np.lexsort((ends, starts))
+        slots = np.empty_like(order)
+        slots[order] = np.arange(len(order))
+        indptr = np.searchsorted(starts[order], np.arange(count + 3))
+        parts = np.split(slots[: 2 * count + len(one)], [count, 2 * count])
+        return cls(ends[order].astype(np.int32), indptr.astype(np.int32), *parts)
+
+    def cut(self, gain: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        """Returns which nodes move, bool (N,): the least sum(gain[moved]) + sum(weight[one stays, two moves])."""
+        count = len(gain)
+        if (gain >= 0).all():
+            return np.zeros(count, bool)
+        capacity = np.zeros(len(self.indices), np.int32)
+        for slots, amounts in ((self.sources, gain), (self.sinks, -gain), (self.between, weight)):
+            capacity[slots] = np.clip(np.rint(amounts * _UNITS), 0, 2**24)
+        graph = csr_array((capacity, self.indices, self.indptr), shape=(count + 2, count + 2))
+        rest = capacity - maximum_flow(graph, count, count + 1).flow.data
+        # from the source, along whatever the flow has left
+        left = rest > 0
+        starts = np.concatenate([[0], np.cumsum(left)])[self.indptr].astype(np.int32)
+        open_ways = csr_array((rest[left], self.indices[left], starts), shape=graph.shape)
+        moved = np.ones(count + 2, bool)
+        moved[breadth_first_order(open_ways, count, return_predecessors=False)] = False
+        return moved[:count]
