@@ -61,6 +61,8 @@ def run(arguments: Arguments, argv: Sequence[str]) -> None:
             devices=arguments.devices,
             report=report,
         )
+    if not outcome.is_main:
+        return
     done = {"step": outcome.step, "steps": outcome.total, "seconds": round(outcome.seconds, 1)}
     if arguments.json:
         say_json(done | {"run": str(arguments.out), "model": str(outcome.model)})
