@@ -114,7 +114,7 @@ def test_it_learns_to_tell_grey_holes_from_photos(objective: FeatureObjective) -
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         totals.append(float(loss.detach()))
-    assert totals[-1] < 0.6 * totals[0]
+    assert totals[-1] < 0.8 * totals[0]
 
 
 def test_the_generators_step_moves_only_the_generator(objective: FeatureObjective) -> None:
