@@ -197,3 +197,18 @@ def test_time_grows_no_faster_than_the_hole() -> None:
     seconds(128)
     small = min(seconds(128) for _ in range(3))
     assert seconds(512) < 40 * small
+
+
+def test_a_surface_runs_on_where_its_number_is_seen_outside() -> None:
+    """A facade (a thing) behind a window that goes; without numbers, or asked not to, things are not copied."""
+    rng = np.random.default_rng(15)
+    photo = rng.integers(100, 130, (96, 96, 3), dtype=np.uint8)
+    hole = box((96, 96), 40, 40, 60, 60)
+    photo[hole] = 255
+    cars = np.full((96, 96), CAR)
+    numbered = Layout(cars, LABELS, np.full((96, 96), 7))
+    assert fill(photo, numbered, numbered, hole, surfaces=True).copied[hole].all()
+    assert not fill(photo, numbered, numbered, hole).copied.any()
+    assert not fill(photo, layout(cars), layout(cars), hole, surfaces=True).copied.any()
+    another = Layout(cars, LABELS, np.where(hole, 8, 7))
+    assert not fill(photo, numbered, another, hole, surfaces=True).copied.any()

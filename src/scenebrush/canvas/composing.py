@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from scenebrush.canvas import lending
 from scenebrush.canvas.copying import fill
 from scenebrush.canvas.pasting import paste
 from scenebrush.scene.edit import Edit
@@ -29,13 +30,23 @@ class Canvas:
     carried: np.ndarray
 
 
-def compose(scene: Scene, edit: Edit) -> Canvas:
-    """Returns the canvas of an edit. Things that no carry brings hold nearest pixels: they are to be drawn."""
+def compose(scene: Scene, edit: Edit, *, lend: bool = False) -> Canvas:
+    """Returns the canvas of an edit. Things that no carry brings hold nearest pixels: they are to be drawn.
+
+    Args:
+        scene: what is edited.
+        edit: the edit.
+        lend: True shows things that no carry brings in the look of another object of their class in the photo
+            (`lending.lend`), if there is one of a similar shape; `Canvas.carried` does not tell of them.
+    """
+    lent = lending.lend(scene, edit) if lend else ()
     objects = np.zeros(edit.hole.shape, bool)
-    for carry in edit.carries:
+    for carry in (*edit.carries, *lent):
         objects |= carry.target
-    filled = fill(scene.photo, scene.layout, _without(edit.layout, objects), edit.hole)
+    filled = fill(scene.photo, scene.layout, _without(edit.layout, objects), edit.hole, surfaces=True)
     photo, carried = filled.photo, np.zeros(edit.hole.shape, bool)
+    for carry in lent:
+        photo, _ = paste(photo, carry, edit.hole)
     for carry in edit.carries:
         photo, shown = paste(photo, carry, edit.hole)
         carried |= shown
@@ -51,4 +62,5 @@ def _without(layout: Layout, carried: np.ndarray) -> Layout:
         return layout
     rows, columns = ndimage.distance_transform_edt(~open_places, return_distances=False, return_indices=True)
     label_map = np.where(carried, layout.label_map[rows, columns], layout.label_map)
-    return Layout(label_map, layout.label_set)
+    instance_map = None if layout.instance_map is None else np.where(carried, 0, layout.instance_map)
+    return Layout(label_map, layout.label_set, instance_map)

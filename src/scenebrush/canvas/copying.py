@@ -15,7 +15,7 @@ from scenebrush.canvas.atlas import NOWHERE, Atlas, Box, Variant, cut_out
 from scenebrush.canvas.boundaries import fill_boundaries
 from scenebrush.canvas.compositing import blend as blend_draft
 from scenebrush.canvas.compositing import soften
-from scenebrush.canvas.draft import Draft
+from scenebrush.canvas.draft import Draft, window_with
 from scenebrush.canvas.plan import Plan
 from scenebrush.canvas.regions import fill_class
 from scenebrush.canvas.sources import dear_sources
@@ -47,6 +47,7 @@ def fill(
     *,
     max_offsets: int = 8,
     reach: int | None = None,
+    surfaces: bool = False,
     boundaries: bool = True,
     blend: bool = True,
     rng: np.random.Generator | None = None,
@@ -63,6 +64,8 @@ def fill(
         hole: bool (H, W), true = to be filled.
         max_offsets: at most so many different offsets per class.
         reach: how far a source may be, in pixels along x and y; None chooses by the photo's size.
+        surfaces: True copies things as well where they run on: the hole's part of an object whose number is
+            seen outside of the hole at least as large (a facade behind a window that goes).
         boundaries: False keeps every copied pixel strictly to its class; True lets a kerb, a shore or the
             ragged rim of a bush be copied whole, a few pixels off the boundary that the layout asks for.
         blend: False leaves the copies as they are, seams and all.
@@ -75,9 +78,12 @@ def fill(
     if not hole.any():
         return Fill(photo.copy(), np.zeros(hole.shape, bool))
     plan = Plan.of(hole.shape, max_offsets, reach, rng)
-    draft = _draft(photo, layout_before, layout_after, hole, plan)
+    copyable = layout_after.label_set.of_kind("stuff")
+    if surfaces:
+        copyable += _running_on(layout_before, layout_after, hole)
+    draft = _draft(photo, layout_before, layout_after, hole, copyable, plan)
     for class_id in np.unique(draft.classes[draft.inside]):
-        if class_id in layout_after.label_set.of_kind("stuff"):
+        if class_id in copyable:
             fill_class(draft, int(class_id), plan)
     if boundaries:
         fill_boundaries(draft, plan)
@@ -96,9 +102,27 @@ def _check(photo: np.ndarray, before: Layout, after: Layout, hole: np.ndarray) -
         )
 
 
-def _draft(photo: np.ndarray, before: Layout, after: Layout, hole: np.ndarray, plan: Plan) -> Draft:
+def _running_on(before: Layout, after: Layout, hole: np.ndarray) -> tuple[int, ...]:
+    """The thing classes of which most in the hole belongs to objects seen outside of it at least as large."""
+    if before.instance_map is None or after.instance_map is None:
+        return ()
+    found = []
+    for class_id in np.unique(after.label_map[hole & after.label_set.is_kind(after.label_map, "thing")]):
+        numbers, counts = np.unique(after.instance_map[hole & (after.label_map == class_id)], return_counts=True)
+        seen = before.instance_map[~hole & (before.label_map == class_id)]
+        large = [
+            number > 0 and np.count_nonzero(seen == number) >= n for number, n in zip(numbers, counts, strict=True)
+        ]
+        if counts[large].sum() > 0.9 * counts.sum():
+            found.append(int(class_id))
+    return tuple(found)
+
+
+def _draft(
+    photo: np.ndarray, before: Layout, after: Layout, hole: np.ndarray, copyable: tuple[int, ...], plan: Plan
+) -> Draft:
     labels = before.label_map
-    things = ~before.label_set.is_kind(labels, "stuff") & ~hole
+    things = ~np.isin(labels, copyable) & ~hole
     visible = np.where(hole | ~before.label_set.is_kind(labels, "stuff", "thing"), NOWHERE, labels)
     dear = dear_sources(things, plan.scale)
     atlas = Atlas.cut(photo, visible, dear, _box(hole), plan.reach + plan.ring, _VARIANTS)
@@ -120,8 +144,10 @@ def _without_void(classes: np.ndarray, inside: np.ndarray, known: tuple[int, ...
     sources = table[classes]
     void = inside & ~sources
     if void.any() and sources.any():
-        rows, columns = ndimage.distance_transform_edt(~sources, return_distances=False, return_indices=True)
-        classes[void] = classes[rows[void], columns[void]]
+        window = window_with(void, sources)
+        part, near = classes[window], void[window]
+        rows, columns = ndimage.distance_transform_edt(~sources[window], return_distances=False, return_indices=True)
+        part[near] = part[rows[near], columns[near]]
     return classes
 
 

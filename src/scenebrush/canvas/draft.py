@@ -75,7 +75,7 @@ class Draft:
             if not sources.any():
                 sources = self.atlas.label_map[0] != NOWHERE
             if sources.any():
-                window = _window_with(here, sources)
+                window = window_with(here, sources)
                 rows, columns = ndimage.distance_transform_edt(
                     ~sources[window], return_distances=False, return_indices=True
                 )
@@ -92,8 +92,9 @@ def window_around(places: np.ndarray, margin: int) -> tuple[slice, slice]:
     )
 
 
-def _window_with(places: np.ndarray, sources: np.ndarray) -> tuple[slice, slice]:
-    """The box of some places, grown until it holds sources."""
+def window_with(places: np.ndarray, sources: np.ndarray) -> tuple[slice, slice]:
+    """Returns the box of some places, bool (H, W), grown until it holds one of the sources, bool (H, W), of which
+    there is one at least."""
     margin = 16
     while not sources[window := window_around(places, margin)].any():
         margin *= 2

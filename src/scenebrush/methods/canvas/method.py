@@ -18,7 +18,7 @@ class CanvasEditor:
 
     def edit(self, scene: Scene, edit: Edit, *, seed: int = 0) -> np.ndarray:
         """Returns the photo after the edit; see `methods.base.Editor.edit`. The seed changes nothing."""
-        return compose(scene, edit).photo
+        return compose(scene, edit, lend=True).photo
 
 
 def load(folder: Path | None) -> CanvasEditor:
