@@ -1,9 +1,9 @@
 """scenebrush edits photographs by what things are.
 
-    from scenebrush import Editor, Scene
+from scenebrush import Editor, Scene
 
-    scene = Scene.open("street.jpg", labels="street.png", label_set="camvid")
-    Editor(scene).erase(at=(120, 200)).render().save("out.jpg")
+scene = Scene.open("street.jpg", labels="street.png", label_set="camvid")
+Editor(scene).erase(at=(120, 200)).render().save("out.jpg")
 """
 
 from scenebrush.editor import Editor

@@ -19,9 +19,10 @@ import numpy as np
 _COARSEST = 6  # a grid with a shorter side than this is not made coarser
 _DAMPING = np.float32(0.75)  # of the Jacobi sweeps
 _SWEEPS = 2  # Jacobi sweeps on each level, down and up
-_SMALL = 60_000  # nodes; a larger grid starts from the solution on a coarser one
+_SMALL = 60_000  # numbers; a larger grid starts from the solution on a coarser one
 _CHUNK = 60_000  # numbers that are worked on at a time
-_STEPS, _FEW_STEPS = 16, 3  # conjugate gradient steps on a small grid, on a large one
+_HUGE = 2_500_000  # numbers
+_STEPS, _FEW_STEPS, _FEWEST_STEPS = 16, 3, 2  # conjugate gradient steps on a small, a large and a huge grid
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,11 +132,10 @@ def solve(springs: Springs, charge: np.ndarray, pull: np.ndarray, *, tolerance: 
     u = np.zeros_like(loads[-1][0])
     for depth in range(len(loads) - 1, -1, -1):
         # a large grid starts from the solution of the next coarser one, and needs only a few steps
-        few = depth + 1 < len(loads)
-        u = _enlarged(u, levels[depth]) if few else u
-        u = _conjugate_gradients(
-            levels[depth:], loads[depth][0] + loads[depth][1], u, tolerance, _FEW_STEPS if few else _STEPS
-        )
+        steps = _STEPS
+        if depth + 1 < len(loads):
+            u, steps = _enlarged(u, levels[depth]), _FEW_STEPS if loads[depth][0].size < _HUGE else _FEWEST_STEPS
+        u = _conjugate_gradients(levels[depth:], loads[depth][0] + loads[depth][1], u, tolerance, steps)
     return u[:, :height, :width]
 
 

@@ -51,7 +51,7 @@ def _fill_boundary(draft: Draft, wanted: np.ndarray, first: int, second: int, pl
     slack = np.zeros(wanted.shape, np.float32)
     slack[window] = _MISTAKE * plan.band * (1 - near[window])
     mask = near > 0
-    sources = Sources(atlas, np.isin(atlas.label_map, (first, second)).reshape(-1))
+    sources = Sources(atlas, ((atlas.label_map == first) | (atlas.label_map == second)).reshape(-1))
     ring = ring_of(mask, sources.usable[: mask.size].reshape(mask.shape), plan.ring)
     judge = Judge(
         sources,

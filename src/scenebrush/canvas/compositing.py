@@ -64,6 +64,14 @@ def _pair(axis: int) -> tuple[_Window, _Window]:
     return (slice(None, -1), slice(None)), (slice(1, None), slice(None))
 
 
+def _indices(draft: Draft, box: _Window, side: _Window, mask: np.ndarray) -> np.ndarray:
+    """The flat indices of the true pixels of one side of the pairs in a box."""
+    rows, columns = np.nonzero(mask)
+    top, left = (whole.start + (part.start or 0) for whole, part in zip(box, side, strict=True))
+    indices: np.ndarray = (rows + top) * draft.inside.shape[1] + columns + left
+    return indices
+
+
 def _tie(draft: Draft, box: _Window, axis: int, charge: np.ndarray) -> np.ndarray:
     """Returns the weights between copied neighbours along an axis, and charges the seams.
 
@@ -74,8 +82,7 @@ def _tie(draft: Draft, box: _Window, axis: int, charge: np.ndarray) -> np.ndarra
     both = soft[p] & soft[q]
     same = classes[p] == classes[q]
     seam = both & same & ((shifts[p] != shifts[q]) | (shifts[p] == 0))
-    index = np.arange(draft.inside.size).reshape(draft.inside.shape)[box]
-    at_p, at_q = index[p][seam], index[q][seam]
+    at_p, at_q = _indices(draft, box, p, seam), _indices(draft, box, q, seam)
     asked = 0.5 * (_excess(draft, at_p, at_q) - _excess(draft, at_q, at_p))
     charge[(slice(None), *p)][:, seam] += asked.T
     charge[(slice(None), *q)][:, seam] -= asked.T
@@ -100,13 +107,11 @@ def _hold(draft: Draft, box: _Window, p: _Window, q: _Window, anchor: np.ndarray
     tied = draft.soft[box][p] & (labels[q] == classes[p])
     if not tied.any():
         return
-    places = np.arange(labels.size).reshape(labels.shape)  # in the box
-    index = np.arange(draft.inside.size).reshape(draft.inside.shape)[box]
-    here, known, shift = index[p][tied], index[q][tied], shifts[p][tied]
+    here, known, shift = _indices(draft, box, p, tied), _indices(draft, box, q, tied), shifts[p][tied]
     asked = _asked(draft, here, known, shift, draft.layers[box][p][tied])
     weight = _trust(asked, shift)
-    anchor.reshape(-1)[places[p][tied]] += weight
-    pull.reshape(3, -1)[:, places[p][tied]] += weight * asked.T
+    anchor[p][tied] += weight
+    pull[(slice(None), *p)][:, tied] += weight * asked.T
 
 
 def _asked(draft: Draft, here: np.ndarray, known: np.ndarray, shift: np.ndarray, layer: np.ndarray) -> np.ndarray:
