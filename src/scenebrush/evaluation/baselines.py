@@ -80,9 +80,9 @@ class OnnxInpainting:
     """
 
     def __init__(self, path: Path, *, threads: int | None = None) -> None:
-        runtime = _package("onnxruntime", "onnxruntime")
         if not path.is_file():
             raise ModelError(f"{path} does not exist; give the .onnx file of an inpainting network")
+        runtime = _package("onnxruntime", "onnxruntime")
         options = runtime.SessionOptions()
         options.log_severity_level = 3
         if threads is not None:
