@@ -67,6 +67,6 @@ def test_errors_are_one_line_and_exit_2(scenes: Path, assets: Path, tmp_path: Pa
     assert found.stderr.count("\n") == 1
     twice = run(scenes, assets, tmp_path, "--methods", "mean", "mean")
     assert "two methods are called 'mean'" in twice.stderr
-    without = run(scenes, None, tmp_path)
+    without = run(scenes, None, tmp_path, "--methods", "mean")
     assert without.returncode == 2
     assert "SCENEBRUSH_ASSETS is not set" in without.stderr
