@@ -45,7 +45,8 @@ class Editor:
         scene: the photo and its layout.
         model: a loaded model, its name or folder; None takes the trained model that knows the label set, or canvas.
         redraw: let the model draw moved and added objects instead of carrying their own pixels.
-        seed: two renderings with the same seed are the same picture.
+        seed: two renderings with the same seed are the same picture; 0 leaves what is open, such as the paint of a car,
+            to the model, others draw it, anew for each edit.
     """
 
     def __init__(
@@ -134,7 +135,7 @@ class Editor:
         for index, step in enumerate(self._steps):
             if step.rendered is None:
                 # The operation runs again, on the rendered photo: a carried object brings those pixels along.
-                step.rendered = self._rendered(scene, step.operation(scene), self.seed + index)
+                step.rendered = self._rendered(scene, step.operation(scene), self.seed + index if self.seed else 0)
                 done += 1
                 if report is not None:
                     report(done, total)
