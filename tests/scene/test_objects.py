@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
 
 from scenebrush.errors import EditError, LabelError
 from scenebrush.scene import Layout, object_at, objects_of
-from scenebrush.scene.objects import bounding_box, new_instance, things_within
+from scenebrush.scene.objects import bounding_box, connected_objects, new_instance, things_within
 from tests.scene.random_scenes import CAR, PERSON, ROAD, SMALL
 
 
@@ -75,3 +76,29 @@ def test_bounding_box_and_new_instance() -> None:
     labels = np.full((2, 2), PERSON)
     assert new_instance(Layout(labels, SMALL)) == 0
     assert new_instance(Layout(labels, SMALL, np.array([[0, 7], [3, 3]]))) == 8
+
+
+def _connected_class_by_class(label_map: np.ndarray, least: int) -> np.ndarray:
+    """The definition: each thing class labelled by itself, each component looked at by itself."""
+    instance_map, count = np.zeros(label_map.shape, np.int32), 0
+    for class_id in SMALL.of_kind("thing"):
+        components, number = ndimage.label(label_map == class_id, np.ones((3, 3)))
+        for component in range(1, number + 1):
+            if (components == component).sum() >= least:
+                count += 1
+                instance_map[components == component] = count
+    return instance_map
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 10**6), least=st.integers(1, 9), smooth=st.integers(1, 3))
+def test_connected_objects_are_those_of_each_class_by_itself(seed: int, least: int, smooth: int) -> None:
+    ids = [c.id for c in SMALL.classes]
+    label_map = ndimage.median_filter(np.random.default_rng(seed).choice(ids, (17, 23)), smooth)
+    found = connected_objects(label_map, SMALL, least=least)
+    assert found.dtype == np.int32
+    np.testing.assert_array_equal(found, _connected_class_by_class(label_map, least))
+
+
+def test_a_picture_without_things_has_no_objects() -> None:
+    assert not connected_objects(np.full((5, 6), ROAD), SMALL).any()

@@ -13,6 +13,7 @@ from scipy import ndimage
 
 from scenebrush.data.holes import Box
 from scenebrush.errors import InputError, LabelError
+from scenebrush.scene import objects
 from scenebrush.scene.files import PHOTO_SUFFIXES, read_instance_map, read_label_map, read_photo
 from scenebrush.scene.label_set import LabelSet
 
@@ -128,16 +129,7 @@ def _instances(path: Path, label_map: np.ndarray, label_set: LabelSet) -> np.nda
 
 def connected_objects(label_map: np.ndarray, label_set: LabelSet) -> np.ndarray:
     """Returns an instance map int32 (H, W): 8-connected components of every thing class, specks left out."""
-    instance_map = np.zeros(label_map.shape, np.int32)
-    count = 0
-    for class_id in label_set.of_kind("thing"):
-        components, number = ndimage.label(label_map == class_id, np.ones((3, 3)))
-        areas = np.bincount(components.ravel(), minlength=number + 1)
-        kept = np.flatnonzero(areas >= _LEAST_COMPONENT)
-        for component in kept[kept > 0]:
-            count += 1
-            instance_map[components == component] = count
-    return instance_map
+    return objects.connected_objects(label_map, label_set, least=_LEAST_COMPONENT)
 
 
 def _small(array: np.ndarray) -> np.ndarray:

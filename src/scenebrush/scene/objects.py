@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
+from skimage import measure
 
 from scenebrush.errors import EditError
+from scenebrush.scene.label_set import LabelSet
 from scenebrush.scene.layout import Layout
 
 EIGHT = np.ones((3, 3), bool)
@@ -61,9 +63,8 @@ def objects_of(layout: Layout, class_: str | int) -> Iterator[SceneObject]:
         for number in np.unique(layout.instance_map[layout.label_map == class_id]):
             if number > 0:
                 yield SceneObject(layout.instance_map == number, class_id, int(number))
-    components, count = ndimage.label(_loose(layout, class_id), structure=EIGHT)
-    for number in range(1, count + 1):
-        yield SceneObject(components == number, class_id)
+    for mask in _components(_loose(layout, class_id)):
+        yield SceneObject(mask, class_id)
 
 
 def things_within(layout: Layout, region: np.ndarray) -> Iterator[np.ndarray]:
@@ -76,9 +77,35 @@ def things_within(layout: Layout, region: np.ndarray) -> Iterator[np.ndarray]:
                 yield things & (layout.instance_map == number)
         loose = things & (layout.instance_map == 0)
     for class_id in np.unique(layout.label_map[loose]):
-        components, count = ndimage.label(loose & (layout.label_map == class_id), structure=EIGHT)
-        for number in range(1, count + 1):
-            yield components == number
+        yield from _components(loose & (layout.label_map == class_id))
+
+
+def connected_objects(label_map: np.ndarray, label_set: LabelSet, *, least: int = 1) -> np.ndarray:
+    """Returns an instance map, int32 (H, W): the 8-connected components of every thing class, 1..N, 0 = no thing.
+
+    Numbers rise class by class (in the label set's order) and inside a class from top to bottom.
+
+    Args:
+        label_map: int (H, W).
+        label_set: tells which classes are things.
+        least: components of fewer pixels are left out.
+    """
+    things = label_set.of_kind("thing")
+    rank = np.zeros(max(int(label_map.max(initial=0)), *things, 0) + 1, np.int32)
+    rank[list(things)] = np.arange(1, len(things) + 1)
+    ranks = rank[label_map]
+    # one pass for all classes: neighbours of one value are joined, 0 is the background
+    components = np.asarray(measure.label(ranks, background=0, connectivity=2))  # type: ignore[no-untyped-call]
+    areas = np.bincount(components.ravel())
+    first = np.empty(len(areas), int)
+    first[components.ravel()[::-1]] = np.arange(components.size - 1, -1, -1)  # the last written is the topmost
+    kept = np.flatnonzero(areas >= least)
+    kept = kept[kept > 0]
+    order = kept[np.lexsort((first[kept], ranks.ravel()[first[kept]]))]
+    numbers = np.zeros(len(areas), np.int32)
+    numbers[order] = np.arange(1, len(order) + 1)
+    instance_map: np.ndarray = numbers[components]
+    return instance_map
 
 
 def checked_point(layout: Layout, at: tuple[float, float]) -> tuple[int, int]:
@@ -112,3 +139,12 @@ def _loose(layout: Layout, class_id: int) -> np.ndarray:
     of_class = layout.label_map == class_id
     loose: np.ndarray = of_class if layout.instance_map is None else of_class & (layout.instance_map == 0)
     return loose
+
+
+def _components(places: np.ndarray) -> Iterator[np.ndarray]:
+    """The 8-connected components of some places, bool (H, W), as masks of the same size."""
+    components, _ = ndimage.label(places, structure=EIGHT)
+    for number, box in enumerate(ndimage.find_objects(components), start=1):
+        mask = np.zeros(places.shape, bool)
+        mask[box] = components[box] == number
+        yield mask
