@@ -60,6 +60,23 @@ def test_no_edit_no_change(scene: Scene) -> None:
     assert not canvas.copied.any() and not canvas.carried.any()
 
 
+def test_what_the_hole_hides_changes_nothing(scene: Scene, car: np.ndarray) -> None:
+    """Not when something is erased, nor when an object beside the hole lends its look to one inside of it."""
+    rows, columns = np.nonzero(car)
+    beside = np.zeros_like(car)  # as large as the car, next to it, and reaching into what lies around it
+    shift = int(np.ptp(columns)) + 2
+    shift = shift if columns.max() + shift < car.shape[1] else -shift
+    inside = (columns + shift >= 0) & (columns + shift < car.shape[1])
+    beside[rows[inside], columns[inside] + shift] = True
+    asked = np.where(beside, scene.layout.label_map[car][0], scene.layout.label_map)
+    for edit in (scene.erase(at=point(car)), Edit(beside & ~car, Layout(asked, scene.layout.label_set))):
+        photo = scene.photo.copy()
+        photo[edit.hole] = np.random.default_rng(1).integers(0, 256, (int(edit.hole.sum()), 3))
+        first, second = (compose(one, edit, lend=True) for one in (scene, Scene(photo, scene.layout)))
+        assert np.array_equal(first.photo[edit.hole], second.photo[edit.hole])
+        assert np.array_equal(first.copied, second.copied)
+
+
 def test_behind_a_carried_object_lies_the_nearest_stuff(scene: Scene) -> None:
     road, sky, car = (scene.layout.label_set.find(name).id for name in ("road", "sky", "car"))
     label_map = np.full((8, 8), sky)

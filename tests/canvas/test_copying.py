@@ -159,6 +159,32 @@ def test_empty_and_whole_holes(everything: bool) -> None:
     assert filled.photo.shape == photo.shape and filled.photo is not photo
 
 
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10_000), st.booleans(), st.booleans())
+def test_what_the_hole_hides_changes_nothing(seed: int, surfaces: bool, large: bool) -> None:
+    rng = np.random.default_rng(seed)
+    photo, labels = landscape(rng)
+    x, y, w, h = (0, 0, 80, 80) if large else (rng.integers(0, 60), rng.integers(0, 60), *rng.integers(1, 40, 2))
+    hole = box(labels.shape, x, y, x + w, y + h)
+    if large:
+        hole[rng.integers(0, 80, 9), rng.integers(0, 80, 9)] = False
+    after = np.where(hole, rng.permutation([SKY, GROUND, CAR, VOID])[labels], labels)
+    other = photo.copy()
+    other[hole] = rng.integers(0, 256, (int(hole.sum()), 3))
+    first, second = (fill(p, layout(labels), layout(after), hole, surfaces=surfaces) for p in (photo, other))
+    assert np.array_equal(first.photo[hole], second.photo[hole])
+    assert np.array_equal(first.copied, second.copied)
+
+
+def test_where_nothing_is_visible_nothing_is_shown() -> None:
+    photo, labels = landscape(np.random.default_rng(10), 48)
+    filled = fill(photo, layout(labels), layout(labels), np.ones(labels.shape, bool))
+    assert (filled.photo == 128).all()
+    unlabelled = np.full(labels.shape, VOID)
+    hole = box(labels.shape, 10, 10, 30, 30)
+    assert (fill(photo, layout(unlabelled), layout(np.where(hole, SKY, VOID)), hole).photo[hole] == 128).all()
+
+
 def test_the_same_every_time() -> None:
     photo, labels = landscape(np.random.default_rng(11))
     hole = box(labels.shape, 30, 30, 60, 60)

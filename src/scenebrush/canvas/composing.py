@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage
@@ -33,6 +33,8 @@ class Canvas:
 def compose(scene: Scene, edit: Edit, *, lend: bool = False) -> Canvas:
     """Returns the canvas of an edit. Things that no carry brings hold nearest pixels: they are to be drawn.
 
+    Of what the photo shows inside the hole only a carry that takes it along knows anything.
+
     Args:
         scene: what is edited.
         edit: the edit.
@@ -45,8 +47,9 @@ def compose(scene: Scene, edit: Edit, *, lend: bool = False) -> Canvas:
         objects |= carry.target
     filled = fill(scene.photo, scene.layout, _without(edit.layout, objects), edit.hole, surfaces=True)
     photo, carried = filled.photo, np.zeros(edit.hole.shape, bool)
+    shown = Scene(filled.photo, scene.layout)  # what is lent is matted against its surroundings: not the old hole's
     for carry in lent:
-        photo, _ = paste(photo, carry, edit.hole)
+        photo, _ = paste(photo, replace(carry, donor=shown), edit.hole)
     for carry in edit.carries:
         photo, shown = paste(photo, carry, edit.hole)
         carried |= shown

@@ -22,6 +22,9 @@ from scenebrush.canvas.sources import dear_sources
 from scenebrush.errors import InputError
 from scenebrush.scene.layout import Layout
 
+UNSEEN = np.uint8(128)
+"""The grey of pixels of a hole for which nothing is visible in the whole photo."""
+
 _VARIANTS = (Variant(mirrored=True),)
 
 
@@ -32,7 +35,8 @@ class Fill:
     Args:
         photo: uint8 (H, W, 3); outside the hole it is the photo given.
         copied: bool (H, W), the hole's pixels that hold copied (and blended) pixels. The others hold the
-            nearest visible pixel of their class, or of any class where theirs is not visible.
+            nearest visible pixel of their class, or of any class where theirs is not visible; where nothing is
+            visible at all they are a medium grey.
     """
 
     photo: np.ndarray
@@ -56,6 +60,7 @@ def fill(
 
     Stuff classes are copied class by class and blended in the gradient domain. Thing classes are not
     copied (a copy of half a car is no car). Unlabelled pixels of the hole become what lies around them.
+    The photo's own pixels inside the hole are never looked at.
 
     Args:
         photo: uint8 (H, W, 3).
@@ -125,7 +130,9 @@ def _draft(
     things = ~np.isin(labels, copyable) & ~hole
     visible = np.where(hole | ~before.label_set.is_kind(labels, "stuff", "thing"), NOWHERE, labels)
     dear = dear_sources(things, plan.scale)
-    atlas = Atlas.cut(photo, visible, dear, _box(hole), plan.reach + plan.ring, _VARIANTS)
+    shown = photo.copy()
+    shown[hole] = UNSEEN  # nothing of what the hole hides may tell, wherever the search looks
+    atlas = Atlas.cut(shown, visible, dear, _box(hole), plan.reach + plan.ring, _VARIANTS)
     inside = cut_out(hole, atlas.frame, False)
     wanted = cut_out(after.label_map.astype(np.int16), atlas.frame, NOWHERE)
     known = after.label_set.of_kind("stuff", "thing")
