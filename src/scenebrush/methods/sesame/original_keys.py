@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from scenebrush.errors import ModelError
+from scenebrush.layers.norms import ParameterFreeBatchNorm
 from scenebrush.methods.sesame.discriminator import SesameDiscriminator
 from scenebrush.methods.sesame.generator import SesameGenerator
 
@@ -36,6 +37,7 @@ _TO_ORIGINAL: Final = [
         (r"\.semantic_sequence\.", r".sem_sequence."),
     )
 ]
+_NORM_STATISTICS: Final = "spade_core.0.norm_0.param_free_norm.running_mean"  # what an instance norm has not
 _PREDICTION: Final = re.compile(r"^scales\.(\d+)\.prediction\.")
 
 
@@ -90,6 +92,7 @@ def generator_from_original(state: Mapping[str, Tensor]) -> SesameGenerator:
             wide=residual is not None and residual.shape[0] != width * 2**num_down,
             image_channels=last.shape[0],
             first_channels=None if first.shape[1] == condition + last.shape[0] else first.shape[1],
+            norm=ParameterFreeBatchNorm if _NORM_STATISTICS in state else nn.InstanceNorm2d,
         )
     generator.load_state_dict(from_original(state, generator), assign=True)
     return generator
