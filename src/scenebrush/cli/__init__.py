@@ -16,6 +16,9 @@ VERBS = {
     "edit": "edit a photograph by its label map",
     "models": "list the models that are here",
     "train": "train a model from a recipe",
+    "evaluate": "measure a model on a task",
+    "compare": "measure several models on the same pictures",
+    "data convert": "turn Cityscapes, ADE20K, COCO-Stuff, CamVid, NYUv2 or CelebAMask-HQ into a scene folder",
     "data check": "find every bad file of a scene folder",
     "data stats": "count the classes and objects of a scene folder",
 }

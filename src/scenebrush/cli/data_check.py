@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated
 
-from tyro.conf import FlagCreatePairsOff, Positional, arg
-
-from scenebrush.cli.console import progress, say, say_json
+from scenebrush.cli.console import say, say_json
+from scenebrush.cli.data_flags import FolderArguments, counted
 from scenebrush.data.check import CheckReport, check_folder
 from scenebrush.errors import InputError
-from scenebrush.scene import MAX_MEGAPIXELS
 
 
-@dataclass
-class Arguments:
+@dataclass(kw_only=True)
+class Arguments(FolderArguments):
     """Find every bad file of a scene folder: what is wrong, in how many pixels, and how to mend it.
 
     Exits with 2 if a scene cannot be used.
@@ -24,22 +20,11 @@ class Arguments:
     Example: scenebrush data check camvid
     """
 
-    folder: Annotated[Positional[Path], arg(metavar="FOLDER")]
-    """The scene folder: classes.json, <split>/images, <split>/labels."""
-    max_megapixels: Annotated[float, arg(metavar="N")] = MAX_MEGAPIXELS
-    """Larger pictures are errors."""
-    json: Annotated[bool, FlagCreatePairsOff] = False
-    """Print JSON for a program to read."""
-
 
 def run(arguments: Arguments, argv: Sequence[str]) -> None:
     """Prints every finding, then a line that sums up."""
-    with progress("checking") as share:
-        report = check_folder(
-            arguments.folder,
-            max_megapixels=arguments.max_megapixels,
-            report=lambda done, total: share(done / total),
-        )
+    with counted("checking") as report_progress:
+        report = check_folder(arguments.folder, max_megapixels=arguments.max_megapixels, report=report_progress)
     if arguments.json:
         say_json(report.to_json())
     else:

@@ -72,7 +72,7 @@ def check_photo(path: Path, max_megapixels: float | None) -> Generator[Finding, 
             mode, size = image.mode, (image.height, image.width)
             turned = image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
     except ScenebrushError as error:
-        yield _unreadable(path, error)
+        yield finding_of(path, error)
         return None
     if mode != "RGB":
         yield Finding(
@@ -91,7 +91,7 @@ def check_labels(
             values, palette = _contents(image), _palette(image)
             colors = np.asarray(image.convert("RGB")) if values is None else None
     except ScenebrushError as error:
-        yield _unreadable(path, error)
+        yield finding_of(path, error)
         return None
     if lossy:
         yield Finding(path, "mode", "is a JPEG, which blurs ids", "save label maps as PNG", "JPEG")
@@ -114,7 +114,7 @@ def check_instances(
             mode = image.mode
             numbers = _contents(image)
     except ScenebrushError as error:
-        yield _unreadable(path, error)
+        yield finding_of(path, error)
         return
     if numbers is None:
         yield Finding(path, "mode", f"is {mode}; an instance map has one channel", "save it as 16-bit grey PNG", mode)
@@ -129,9 +129,17 @@ def check_instances(
         try:
             read_instance_map(path, label_map, label_set, convention="cityscapes", max_megapixels=max_megapixels)
         except ScenebrushError as error:
-            yield Finding(path, "instance of two classes", *_split(path, error))
+            yield replace(finding_of(path, error), kind="instance of two classes")
     else:
         yield from _check_mixed(path, numbers, label_map, label_set)
+
+
+def finding_of(path: Path, error: ScenebrushError) -> Finding:
+    """Returns the finding that says what a reader's error says."""
+    text = str(error).removeprefix(str(path)).lstrip(": ")
+    message, _, mend = text.rpartition("; ")
+    kind = "too large" if "megapixels" in text else "unreadable"
+    return Finding(path, kind, message or text, mend if message else "mend or remove it")
 
 
 def size_of(shape: tuple[int, ...]) -> str:
@@ -224,15 +232,3 @@ def _check_mixed(
         pixels = sum(n for _, n in ordered[1:])
         mend = "give every object one number and one class"
         yield Finding(path, "instance of two classes", f"instance {number} lies on {names}", mend, number, pixels)
-
-
-def _unreadable(path: Path, error: ScenebrushError) -> Finding:
-    message, mend = _split(path, error)
-    return Finding(path, "too large" if "megapixels" in message else "unreadable", message, mend)
-
-
-def _split(path: Path, error: ScenebrushError) -> tuple[str, str]:
-    """An error's line without the file's name, as (message, mend)."""
-    text = str(error).removeprefix(str(path)).lstrip(": ")
-    message, _, mend = text.rpartition("; ")
-    return (message, mend) if message else (text, "mend or remove it")
