@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from tyro.conf import FlagCreatePairsOff, Positional, UseAppendAction, arg
 
-from scenebrush.cli.console import say, say_json, stderr_is_terminal
+from scenebrush.cli.console import say, say_json
 from scenebrush.errors import InputError
-
-if TYPE_CHECKING:
-    from scenebrush.training.loop import Report
 
 
 @dataclass
@@ -47,11 +43,12 @@ def run(arguments: Arguments, argv: Sequence[str]) -> None:
     """Trains, with a bar that tells loss and time left, and says where the model is."""
     budget = None if arguments.time_budget is None else seconds(arguments.time_budget)
     # torch comes in only here, after the arguments are known to be sound.
+    from scenebrush.cli.training_bar import training_bar
     from scenebrush.training.recipe import Recipe
     from scenebrush.training.run import run_recipe
 
     recipe = Recipe.load(arguments.recipe, list(arguments.set))
-    with training_bar() as report:
+    with training_bar(budget) as report:
         outcome = run_recipe(
             recipe,
             arguments.data,
@@ -77,23 +74,3 @@ def seconds(text: str) -> float:
     if found is None or float(found[1]) == 0:
         raise InputError(f"--time-budget {text!r} is no time; write for instance 90s, 9m or 2h")
     return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]]
-
-
-@contextmanager
-def training_bar() -> Iterator[Report | None]:
-    """Gives what `train` reports to: a bar with loss and time left where stderr is a terminal, else None."""
-    if not stderr_is_terminal():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("preparing", total=None)
-
-        def report(step: int, total: int, losses: Mapping[str, float]) -> None:
-            loss = losses.get("loss", next(iter(losses.values()), 0.0))
-            bar.update(task, completed=step, total=total, description=f"loss {loss:.4f}")
-
-        yield report
