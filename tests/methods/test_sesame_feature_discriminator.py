@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -9,11 +12,13 @@ from torch import Tensor, nn
 from scenebrush.errors import RecipeError
 from scenebrush.layers.vgg import VGG, layer_indices
 from scenebrush.losses.perceptual import PerceptualLoss
+from scenebrush.losses.style import StyleLoss
 from scenebrush.methods.sesame.compact import Drawing
 from scenebrush.methods.sesame.feature_discriminator import CHANNELS, FeatureDiscriminator, touched_places
 from scenebrush.methods.sesame.feature_objective import FeatureObjective
 from scenebrush.methods.sesame.inputs import EditBatch
 from scenebrush.methods.sesame.objective import LossWeights
+from scenebrush.methods.sesame.trainee import SesameTrainee, check_losses, loss_weights
 
 WEIGHTS = LossWeights(
     adversarial=1.0,
@@ -129,10 +134,49 @@ def test_the_generators_step_moves_only_the_generator(objective: FeatureObjectiv
     assert not any(f.requires_grad for f in seen.fake)
 
 
-def test_it_needs_the_perceptual_network() -> None:
-    from scenebrush.methods.sesame.trainee import SesameTrainee
+def test_the_style_loss_counts_where_it_is_asked_for() -> None:
+    batch, style = make_batch(), StyleLoss(vgg())
+    torch.manual_seed(0)
+    judge = FeatureDiscriminator(4, width=8)
+    objective = FeatureObjective(
+        Constant(),
+        judge,
+        judge=judge,
+        num_classes=3,
+        semantics_everywhere=False,
+        perceptual=PerceptualLoss(vgg()),
+        style=style,
+    )
+    without, parts, _ = objective.generator_step(batch, WEIGHTS)
+    assert "style" not in parts
+    weights = dataclasses.replace(WEIGHTS, style=250.0, crop=0)
+    loss, parts, _ = objective.generator_step(batch, weights)
+    fake = torch.where(batch.hole > 0, torch.zeros(1), batch.image)
+    torch.testing.assert_close(parts["style"], style(fake, batch.image))
+    without, _, _ = objective.generator_step(batch, dataclasses.replace(weights, style=0.0))
+    assert loss.item() - without.item() == pytest.approx(250 * parts["style"].item(), rel=1e-2)
+    assert parts["style"] > 0
 
-    trainee = object.__new__(SesameTrainee)
-    trainee._perceptual = None
-    with pytest.raises(RecipeError, match="perceptual"):
-        trainee._feature_objective(FeatureDiscriminator(4, width=8), torch.device("cpu"))
+
+def test_feature_matching_is_refused_where_there_is_nothing_to_match() -> None:
+    with pytest.raises(RecipeError, match=r"losses.feature_matching is 10, .*set it to 0"):
+        loss_weights({"feature_matching": 10.0}, "features")
+    assert loss_weights({"feature_matching": 0}, "features").feature_matching == 0
+    assert loss_weights({}, "features").feature_matching == 0  # the paper's default is for the paper's discriminator
+    assert loss_weights({"feature_matching": 10.0}, "two_stream").feature_matching == 10
+    assert loss_weights({}).feature_matching == 10
+
+
+def test_it_needs_the_perceptual_network() -> None:
+    blind, seeing = LossWeights(1, 0, 0), LossWeights(0, 0, 5)
+    with pytest.raises(RecipeError, match="give perceptual a weight"):
+        check_losses([blind, blind], "features")
+    check_losses([blind, seeing], "features")
+    check_losses([LossWeights(0, 0, 0, reconstruction=1)], "features")  # no adversary, nothing to look through
+    check_losses([blind], "two_stream")
+
+
+def test_a_recipe_that_cannot_be_is_refused_before_any_data_is_read(tmp_path: Path) -> None:
+    losses = {"perceptual": 0.0, "feature_matching": 0.0}
+    with pytest.raises(RecipeError, match="give perceptual a weight"):
+        SesameTrainee({"discriminator": "features"}, [({}, losses)], tmp_path / "none")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from scenebrush.errors import RecipeError
-from scenebrush.methods.sesame.trainee import loss_weights, sesame_config
+from scenebrush.methods.sesame.trainee import check_losses, loss_weights, sesame_config
 from scenebrush.scene.label_set import LabelSet
 from scenebrush.training.recipe import Recipe, Stage
 
@@ -21,8 +21,8 @@ def test_every_shipped_recipe_is_whole(path: Path) -> None:
     recipe = Recipe.load(path)
     assert recipe.method == path.parent.name
     sesame_config(recipe.config, LabelSet.load(recipe.label_set), window=128)
-    for stage in recipe.stages:
-        loss_weights(stage.losses)
+    discriminator = recipe.config.get("discriminator")
+    check_losses([loss_weights(stage.losses, discriminator) for stage in recipe.stages], discriminator)
 
 
 def test_there_are_recipes() -> None:
@@ -81,6 +81,11 @@ def test_numbers_that_yaml_takes_for_text_are_numbers() -> None:
 def test_a_stage_without_any_loss_is_refused() -> None:
     with pytest.raises(RecipeError, match="all are 0"):
         loss_weights({"adversarial": 0, "perceptual": 0})
+
+
+def test_a_negative_loss_is_refused() -> None:
+    with pytest.raises(RecipeError, match=r"losses.drawn is -1.0; expected 0"):
+        loss_weights({"drawn": -1})
 
 
 def test_an_override_changes_one_place_where_yaml_shares_an_anchor(tmp_path: Path) -> None:

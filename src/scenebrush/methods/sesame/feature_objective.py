@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from scenebrush.losses.adversarial import generator_weights, hinge_discriminator, hinge_generator
 from scenebrush.losses.perceptual import PerceptualLoss
+from scenebrush.losses.style import StyleLoss
 from scenebrush.methods.sesame.feature_discriminator import FeatureDiscriminator, touched_places
 from scenebrush.methods.sesame.inputs import EditBatch
 from scenebrush.methods.sesame.objective import LossWeights, Objective, crop_around_holes, hole_l1, resting
@@ -28,7 +29,11 @@ class Seen(NamedTuple):
 
 
 class FeatureObjective(Objective):
-    """As `Objective`; the features of fake and photo are computed once and serve both losses."""
+    """As `Objective`; the features of fake and photo are computed once and serve both losses.
+
+    There is no feature matching: the discriminator's image features are the perceptual network's, whose distance
+    is the perceptual loss already (`trainee.loss_weights` refuses a recipe that asks for it).
+    """
 
     def __init__(
         self,
@@ -39,6 +44,7 @@ class FeatureObjective(Objective):
         num_classes: int,
         semantics_everywhere: bool,
         perceptual: PerceptualLoss,
+        style: StyleLoss | None = None,
     ) -> None:
         super().__init__(
             generator,
@@ -47,6 +53,7 @@ class FeatureObjective(Objective):
             num_classes=num_classes,
             semantics_everywhere=semantics_everywhere,
             perceptual=perceptual,
+            style=style,
         )
         self.features = perceptual
         self.feature_judge = judge
@@ -66,6 +73,8 @@ class FeatureObjective(Objective):
         )
         parts = {"reconstruction": hole_l1(fake, batch), "drawn": hole_l1(drawing.drawn, batch)}
         parts["perceptual"] = self.features.distance(seen.fake, seen.real)
+        if weights.style and self.style is not None:
+            parts["style"] = self.style(fake_seen, real_seen)
         if weights.adversarial:
             with resting(self.feature_judge):
                 logits = self.feature_judge(seen.fake, semantics)

@@ -67,7 +67,8 @@ class SesameTrainee:
         cache: Path | None = None,
         half: bool = False,
     ) -> None:
-        self.weights = [loss_weights(losses) for _, losses in stages]
+        self.weights = [loss_weights(losses, config.get("discriminator")) for _, losses in stages]
+        check_losses(self.weights, config.get("discriminator"))
         self.windows = training_windows(config, stages, folder, seed=seed, cache=cache)
         self.label_set = self.windows[0].windows.label_set
         self.config = sesame_config(config, self.label_set, window=self.windows[-1].windows.size)
@@ -138,8 +139,7 @@ class SesameTrainee:
         )
 
     def _feature_objective(self, judge: FeatureDiscriminator, device: torch.device) -> FeatureObjective:
-        if self._perceptual is None:
-            raise RecipeError('discriminator "features" looks through the perceptual network: give perceptual a weight')
+        assert self._perceptual is not None  # check_losses
         return FeatureObjective(
             self.generator,
             self.discriminator or judge,
@@ -147,6 +147,7 @@ class SesameTrainee:
             num_classes=self.config.num_classes,
             semantics_everywhere=self.config.semantics == "everywhere",
             perceptual=self._perceptual.to(device),
+            style=self._style.to(device) if self._style is not None else None,
         )
 
 
@@ -157,12 +158,34 @@ def sesame_config(given: Mapping[str, Any], label_set: LabelSet, *, window: int)
     return _checked(SesameConfig, {**from_data, **given}, "config", "setting")
 
 
-def loss_weights(given: Mapping[str, Any]) -> LossWeights:
-    """Returns a stage's loss weights."""
+def loss_weights(given: Mapping[str, Any], discriminator: str | None = None) -> LossWeights:
+    """Returns a stage's loss weights; `discriminator` is the recipe's, None = the default.
+
+    Raises:
+        RecipeError: a name or value that is none, no loss at all, or one that this discriminator does not have.
+    """
     weights = _checked(LossWeights, given, "losses", "loss")
+    for name, value in dataclasses.asdict(weights).items():
+        if not isinstance(value, str) and value < 0:
+            raise RecipeError(f"losses.{name} is {value}; expected 0 (off) or more")
     if not weights.any:
         raise RecipeError("losses: all are 0; give one of adversarial, perceptual, reconstruction a weight above 0")
-    return weights
+    if discriminator != "features":
+        return weights
+    if "feature_matching" in given and weights.feature_matching:
+        raise RecipeError(
+            f'losses.feature_matching is {weights.feature_matching:g}, but discriminator "features" has only the'
+            " perceptual network's features, which `perceptual` matches; set it to 0 or leave it out"
+        )
+    return dataclasses.replace(weights, feature_matching=0.0)
+
+
+def check_losses(stages: Sequence[LossWeights], discriminator: str | None) -> None:
+    """Raises `RecipeError` where the discriminator needs a network that no stage's losses bring."""
+    if discriminator != "features" or not any(w.adversarial for w in stages):
+        return
+    if not any(w.perceptual for w in stages):
+        raise RecipeError('discriminator "features" looks through the perceptual network: give perceptual a weight')
 
 
 def training_windows(
