@@ -11,11 +11,14 @@ from scenebrush.errors import InputError
 from scenebrush.evaluation.baselines import MeanColour, NearestOfClass
 from scenebrush.evaluation.comparison import compare
 from scenebrush.evaluation.contact_sheet import HOLE_COLOUR, edit_sheet
-from scenebrush.evaluation.edit_cases import EditCase, Rendering, render
+from scenebrush.evaluation.edit_cases import EditCase, Truth, render
 from scenebrush.evaluation.edit_figures import EditFigures, EditMeasures
 from scenebrush.evaluation.fid import FidResult, KidResult
 from scenebrush.evaluation.inception import InceptionV3
+from scenebrush.evaluation.label_agreement import Agreement
 from scenebrush.evaluation.lpips import Lpips
+from scenebrush.evaluation.tables import table
+from scenebrush.scene.label_set import LabelSet
 
 MakeCase = Callable[..., EditCase]
 
@@ -39,14 +42,41 @@ def test_the_table_shows_means_intervals_and_paired_differences() -> None:
     assert gap.mean == pytest.approx(-0.025)
     assert gap.significant
     assert gap.below == 1.0
-    table = found.table()
-    assert table.splitlines()[0] == "erase: N = 4"
-    assert "FID ↓ (N=4)" in table
-    assert "SSIM hole ↑" in table
-    assert "4.0 ±1.0 sd" in table
-    assert "0.025 (0.013)" in table
-    assert "-0.0250 [-0.0300, -0.0200]*" in table
-    assert len({len(line) for line in table.splitlines()[2:]}) == 1
+    text = table(found)
+    assert text.splitlines()[0] == "erase: N = 4"
+    assert "FID ↓ (N=4)" in text
+    assert "SSIM hole ↑" in text
+    assert "4.0 ±1.0 sd" in text
+    assert "0.025 (0.013)" in text
+    assert "-0.0250 [-0.0300, -0.0200]*" in text
+    assert len({len(line) for line in text.splitlines()[2:]}) == 1
+
+
+def read(right: list[int], wrong: list[int], label_set: LabelSet) -> EditFigures:
+    """Figures of cases without a truth: so many pixels of class 0 read rightly, so many as class 1."""
+    confusion = np.zeros((len(right), 2, 3), np.int64)
+    confusion[:, 0, 0], confusion[:, 0, 1] = right, wrong
+    agreement = Agreement(confusion, (0, 1), label_set, "reader")
+    return EditFigures({"agreement": agreement.accuracy, "miou": agreement.miou}, agreement=agreement)
+
+
+def test_without_a_truth_agreement_is_what_is_compared_and_the_ceiling_stands_below(label_set: LabelSet) -> None:
+    good, bad = read([8, 9, 0], [2, 1, 0], label_set), read([5, 5, 0], [5, 5, 0], label_set)
+    top = read([10, 10, 0], [0, 0, 0], label_set)
+    found = compare({"bad": bad, "good": good}, ["a", "b", "c"], title="move", ceiling=top)
+    assert found.primary == "agreement"
+    assert found.rows[1].means["agreement"].n == 2, "a case with no class that can be told is left out"
+    assert found.rows[1].differences["agreement"].mean == pytest.approx(0.35)
+    assert found.rows[1].means["pooled_miou"].mean == pytest.approx(17 / 20)
+    text = table(found)
+    assert "Δagreement to bad" in text
+    assert text.splitlines()[-3].startswith("| truth")
+    assert "1.000" in text.splitlines()[-3]
+    assert "reader reads, in the classes it can tell (sky); 2 of 3 cases" in text
+    document = json.loads(json.dumps(found.to_dict()))
+    assert document["ceiling"]["means"]["agreement"]["mean"] == 1
+    assert document["methods"]["good"]["per_edit"]["agreement"] == [0.8, 0.9, None]
+    assert document["methods"]["good"]["agreement"]["class_iou"] == {"sky": 0.85}
 
 
 def test_any_method_can_be_the_baseline_and_a_wrong_one_is_refused() -> None:
@@ -71,7 +101,7 @@ def test_real_measuring_knows_the_truth_and_orders_the_baselines(assets: Path, m
     """Truth against itself: LPIPS 0, SSIM 1, FID below 1e-3. On noise the mean has the least square error."""
     cases = [make_case(seed, f"photo{seed}") for seed in range(4)]
     measures = EditMeasures(Lpips.load("alex", assets), inception=InceptionV3.load(assets))
-    truth = Rendering(np.stack([c.truth for c in cases]), np.zeros(4), np.zeros(4), 0.0)
+    truth = render(Truth(), cases)
     perfect = measures.measure(cases, truth)
     assert perfect.per_edit["lpips"].max() == 0
     assert perfect.per_edit["lpips_hole"].max() == 0

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from scenebrush.errors import InputError
-from scenebrush.evaluation.statistics import bootstrap_interval, paired_difference
+from scenebrush.evaluation.statistics import bootstrap_interval, paired_difference, pooled_interval
 
 
 def test_the_interval_matches_the_normal_one_on_many_values() -> None:
@@ -71,3 +71,18 @@ def test_wrong_figures_are_refused() -> None:
         bootstrap_interval([1.0, 2.0], rng, groups=["a"])
     with pytest.raises(InputError, match=r"shapes \(2,\) and \(1,\)"):
         paired_difference([1.0, 2.0], [1.0], rng)
+
+
+def test_a_pooled_figure_is_of_the_sums_and_its_interval_resamples_whole_photos() -> None:
+    counts = np.array([[1, 1], [3, 1], [0, 4], [2, 2]])
+
+    def share(sums: np.ndarray) -> np.ndarray:
+        return np.asarray(sums[:, 0] / sums.sum(axis=1))
+
+    found = pooled_interval(counts, share, np.random.default_rng(0), groups=["a", "a", "b", "c"])
+    assert found.mean == pytest.approx(6 / 14)
+    assert (found.n, found.groups) == (4, 3)
+    assert found.low == pytest.approx(0, abs=0.2)
+    assert found.low < found.mean < found.high
+    same = pooled_interval(counts, share, np.random.default_rng(0), groups=["a"] * 4)
+    assert same.low == same.high == pytest.approx(6 / 14), "one photo says nothing of others"

@@ -61,22 +61,26 @@ class Window:
     class_id: int | None = None
 
 
-def cut_map(array: np.ndarray, window: Box, size: int) -> np.ndarray:
-    """Returns (size, size): the window of a map, resized by nearest neighbour (pixel centres)."""
-    x0, y0, x1, y1 = window
-    rows = y0 + ((np.arange(size) + 0.5) * (y1 - y0) / size).astype(int)
-    columns = x0 + ((np.arange(size) + 0.5) * (x1 - x0) / size).astype(int)
+def cut_map(array: np.ndarray, window: Box, size: int | tuple[int, int]) -> np.ndarray:
+    """Returns the window of a map, (size, size) or of size (width, height), by nearest neighbour (pixel centres)."""
+    (x0, y0, x1, y1), (width, height) = window, _pair(size)
+    rows = y0 + ((np.arange(height) + 0.5) * (y1 - y0) / height).astype(int)
+    columns = x0 + ((np.arange(width) + 0.5) * (x1 - x0) / width).astype(int)
     part: np.ndarray = array[rows[:, None], columns]
     return part
 
 
-def cut_photo(photo: np.ndarray, window: Box, size: int) -> np.ndarray:
-    """Returns uint8 (size, size, 3): the window of a photo, resized by bicubic interpolation with antialiasing."""
+def cut_photo(photo: np.ndarray, window: Box, size: int | tuple[int, int]) -> np.ndarray:
+    """Returns the window of a photo, uint8 of side `size` or of size (width, height), bicubic with antialiasing."""
     x0, y0, x1, y1 = window
-    part = photo[y0:y1, x0:x1]
-    if part.shape[:2] == (size, size):
+    part, (width, height) = photo[y0:y1, x0:x1], _pair(size)
+    if part.shape[:2] == (height, width):
         return part.copy()
-    return np.array(Image.fromarray(part).resize((size, size), Image.Resampling.BICUBIC))
+    return np.array(Image.fromarray(part).resize((width, height), Image.Resampling.BICUBIC))
+
+
+def _pair(size: int | tuple[int, int]) -> tuple[int, int]:
+    return (size, size) if isinstance(size, int) else size
 
 
 def cut_window(

@@ -1,30 +1,38 @@
-"""Several methods on the same edits: one table with intervals, one JSON document."""
+"""Several methods on the same cases: means with intervals, differences that mean something, one JSON document."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from scenebrush.errors import InputError, nearest_name
-from scenebrush.evaluation.edit_figures import LOWER_IS_BETTER, EditFigures
-from scenebrush.evaluation.statistics import Difference, Interval, bootstrap_interval, paired_difference
+from scenebrush.evaluation.edit_figures import EditFigures
+from scenebrush.evaluation.label_agreement import Agreement, mean_iou
+from scenebrush.evaluation.statistics import (
+    Difference,
+    Interval,
+    bootstrap_interval,
+    paired_difference,
+    pooled_interval,
+)
 
-COLUMNS = {
-    "lpips": ("LPIPS", 4),
-    "lpips_vgg": ("LPIPS VGG", 4),
-    "lpips_hole": ("LPIPS hole", 3),
-    "ssim_hole": ("SSIM hole", 3),
-    "psnr_hole": ("PSNR hole", 2),
-}
-"""The figures that a table shows, with heading and decimals; the JSON document holds all."""
+PRIMARY = ("lpips", "agreement", "accuracy")
+"""The figure whose difference to the baseline a table shows: the first of these that was measured."""
 
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """One method's line: means with intervals, and differences to the baseline (empty for the baseline itself)."""
+    """One method's line.
+
+    Args:
+        method: its name.
+        figures: what was measured.
+        means: figure -> mean with interval; `pooled_miou` is of all pixels together.
+        differences: figure -> method - baseline, case by case; empty for the baseline itself.
+    """
 
     method: str
     figures: EditFigures
@@ -34,52 +42,36 @@ class Row:
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """Methods measured on the same `n` edits; differences are method - baseline, edit by edit."""
+    """Methods measured on the same `n` cases.
+
+    Args:
+        title: task, data, N.
+        baseline: whose figures are subtracted.
+        n: how many cases.
+        rows: a method each, in the order asked for.
+        ceiling: the real pictures themselves, or None where they were not measured.
+    """
 
     title: str
     baseline: str
     n: int
     rows: tuple[Row, ...]
+    ceiling: Row | None = None
 
-    def table(self) -> str:
-        """Returns a Markdown table: mean ±95%, arrows say which way is better, * = difference leaves out 0."""
-        shown = [name for name in COLUMNS if any(name in row.means for row in self.rows)]
-        heads = [f"{COLUMNS[name][0]} {'↓' if LOWER_IS_BETTER[name] else '↑'}" for name in shown]
-        heads = [
-            "method",
-            *heads,
-            f"FID ↓ (N={self.n})",
-            "KID×1000 ↓",
-            "s/edit (CPU)",
-            f"ΔLPIPS to {self.baseline} [95%]",
-        ]
-        lines = [heads, *[self._line(row, shown) for row in self.rows]]
-        widths = [max(len(line[i]) for line in lines) for i in range(len(heads))]
-        padded = ["| " + " | ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)) + " |" for line in lines]
-        padded.insert(1, "|" + "|".join("-" * (w + 2) for w in widths) + "|")
-        return "\n".join([self.title, "", *padded])
-
-    def _line(self, row: Row, shown: list[str]) -> list[str]:
-        cells = [_mean(row.means.get(name), COLUMNS[name][1]) for name in shown]
-        fid, kid = row.figures.fid, row.figures.kid
-        cells.append("-" if fid is None else f"{fid.value:.1f}")
-        cells.append("-" if kid is None else f"{1000 * kid.value:.1f} ±{1000 * kid.deviation:.1f} sd")
-        wall, cpu = (np.median(row.figures.per_edit[name]) for name in ("seconds", "cpu_seconds"))
-        cells.append(f"{wall:.3f} ({cpu:.3f})")
-        gap = row.differences.get("lpips")
-        if gap is None:
-            return [row.method, *cells, "baseline"]
-        mark = "*" if gap.significant else ""
-        return [row.method, *cells, f"{gap.mean:+.4f} [{gap.low:+.4f}, {gap.high:+.4f}]{mark}"]
+    @property
+    def primary(self) -> str | None:
+        """The figure whose differences a table shows."""
+        return next((name for name in PRIMARY if any(name in row.means for row in self.rows)), None)
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns everything measured, ready for JSON, each edit's figures included."""
-        return {
+        """Returns everything measured, ready for JSON, each case's figures included."""
+        document: dict[str, Any] = {
             "title": self.title,
             "baseline": self.baseline,
             "n": self.n,
             "methods": {row.method: _row(row) for row in self.rows},
         }
+        return document | ({} if self.ceiling is None else {"ceiling": _row(self.ceiling)})
 
 
 def compare(
@@ -88,40 +80,59 @@ def compare(
     *,
     title: str,
     baseline: str | None = None,
+    ceiling: EditFigures | None = None,
     seed: int = 0,
 ) -> Comparison:
-    """Returns the comparison of methods measured on the same edits.
+    """Returns the comparison of methods measured on the same cases.
+
+    Cases in which a figure is not defined (NaN: a hole that holds no class the segmenter can tell) are left out of it,
+    the same ones for every method.
 
     Args:
         figures: method name -> its figures, in the table's order.
-        groups: the photo of each edit; intervals resample whole photos.
+        groups: the photo of each case; intervals resample whole photos.
         title: the table's first line: task, data, N.
         baseline: whose figures are subtracted; the first method by default.
+        ceiling: the figures of the real pictures.
         seed: of the bootstrap; every interval uses the same resamples.
     """
-    if not figures:
-        raise InputError("0 methods to compare; name at least one")
+    check_names(figures, baseline)
     baseline = baseline or next(iter(figures))
-    if baseline not in figures:
-        raise InputError(f"baseline {baseline!r} is not among {', '.join(figures)}{nearest_name(baseline, figures)}")
-    against = figures[baseline].per_edit
-    rows = []
-    for method, own in figures.items():
-        means = {
-            name: bootstrap_interval(values, np.random.default_rng(seed), groups=groups)
-            for name, values in own.per_edit.items()
-        }
-        gaps = {
-            name: paired_difference(values, against[name], np.random.default_rng(seed), groups=groups)
-            for name, values in own.per_edit.items()
-            if method != baseline and name in against
-        }
-        rows.append(Row(method, own, means, gaps))
-    return Comparison(title, baseline, len(groups), tuple(rows))
+    against = figures[baseline]
+    rows = [_measured(name, own, None if name == baseline else against, groups, seed) for name, own in figures.items()]
+    top = None if ceiling is None else _measured("truth", ceiling, None, groups, seed)
+    return Comparison(title, baseline, len(groups), tuple(rows), top)
 
 
-def _mean(interval: Interval | None, decimals: int) -> str:
-    return "-" if interval is None else f"{interval.mean:.{decimals}f} ±{interval.half_width:.{decimals}f}"
+def check_names(methods: Iterable[str], baseline: str | None) -> None:
+    """Raises `InputError` where there is no method, or where the baseline is none of them."""
+    names = list(methods)
+    if not names:
+        raise InputError("0 methods to compare; name at least one")
+    if baseline is not None and baseline not in names:
+        raise InputError(f"baseline {baseline!r} is not among {', '.join(names)}{nearest_name(baseline, names)}")
+
+
+def _measured(method: str, own: EditFigures, against: EditFigures | None, groups: Sequence[Hashable], seed: int) -> Row:
+    means, gaps = dict[str, Interval](), dict[str, Difference]()
+    for name, values in own.per_edit.items():
+        found = np.isfinite(values)
+        if not found.any():
+            continue
+        photos = [group for group, kept in zip(groups, found, strict=True) if kept]
+        means[name] = bootstrap_interval(values[found], np.random.default_rng(seed), groups=photos)
+        other = None if against is None else against.per_edit.get(name)
+        if other is not None and np.isfinite(other[found]).all():
+            gaps[name] = paired_difference(values[found], other[found], np.random.default_rng(seed), groups=photos)
+    if own.agreement is not None and own.agreement.confusion.sum():
+        means["pooled_miou"] = pooled_interval(
+            own.agreement.confusion, _mious, np.random.default_rng(seed), groups=groups
+        )
+    return Row(method, own, means, gaps)
+
+
+def _mious(matrices: np.ndarray) -> np.ndarray:
+    return np.array([mean_iou(matrix) for matrix in matrices])
 
 
 def _row(row: Row) -> dict[str, Any]:
@@ -133,5 +144,22 @@ def _row(row: Row) -> dict[str, Any]:
         "fid": asdict(row.figures.fid) if row.figures.fid else None,
         "kid": asdict(row.figures.kid) if row.figures.kid else None,
         "touched": row.figures.touched,
-        "per_edit": {name: np.round(values, 6).tolist() for name, values in row.figures.per_edit.items()},
+        "agreement": _agreement(row.figures.agreement),
+        "per_edit": {name: _listed(values) for name, values in row.figures.per_edit.items()},
     }
+
+
+def _agreement(agreement: Agreement | None) -> dict[str, Any] | None:
+    if agreement is None:
+        return None
+    return {
+        "segmenter": agreement.segmenter,
+        "classes": list(agreement.class_iou()),
+        "pixel_accuracy": agreement.pooled_accuracy,
+        "miou": agreement.pooled_miou,
+        "class_iou": agreement.class_iou(),
+    }
+
+
+def _listed(values: np.ndarray) -> list[float | None]:
+    return [round(float(v), 6) if np.isfinite(v) else None for v in values]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,6 +89,35 @@ def paired_difference(
         raise InputError(f"paired figures have shapes {a.shape} and {b.shape}; measure both on the same edits")
     gap = bootstrap_interval(a - b, rng, groups=groups, level=level, resamples=resamples)
     return Difference(gap.mean, gap.low, gap.high, gap.n, gap.groups, below=float((a < b).mean()))
+
+
+def pooled_interval(
+    counts: np.ndarray,
+    statistic: Callable[[np.ndarray], np.ndarray],
+    rng: np.random.Generator,
+    *,
+    groups: Sequence[Hashable] | None = None,
+    level: float = 0.95,
+    resamples: int = 1000,
+) -> Interval:
+    """Returns a figure of summed counts (mIoU of a confusion matrix, say) with its percentile bootstrap interval.
+
+    Args:
+        counts: (N, ...), one array per edit; what is pooled is their sum.
+        statistic: turns sums (R, ...) into figures (R,).
+        rng, groups, level, resamples: as `bootstrap_interval`.
+    """
+    flat = counts.reshape(len(counts), -1).astype(np.float64)
+    _checked(flat.sum(axis=1), groups)
+    order = {group: i for i, group in enumerate(dict.fromkeys(groups or range(len(flat))))}
+    index = np.array([order[group] for group in groups or range(len(flat))])
+    sums = np.zeros((len(order), flat.shape[1]))
+    np.add.at(sums, index, flat)
+    drawn = rng.multinomial(len(sums), np.full(len(sums), 1 / len(sums)), resamples)  # (R, groups)
+    values = statistic((drawn @ sums).reshape(resamples, *counts.shape[1:]))
+    low, high = np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2])
+    whole = float(statistic(flat.sum(axis=0).reshape(1, *counts.shape[1:]))[0])
+    return Interval(whole, float(low), float(high), len(counts), len(sums))
 
 
 def _checked(values: np.ndarray | Sequence[float], groups: Sequence[Hashable] | None) -> np.ndarray:
