@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +12,8 @@ from scenebrush.data.check_files import Finding
 from scenebrush.data.convert.formats import recognise
 from scenebrush.data.convert.journal import Journal, State
 from scenebrush.data.convert.protocol import DataSet, Listing, Settings
-from scenebrush.data.convert.scene_files import Job, Outcome, convert_scene, source_stamps
+from scenebrush.data.convert.scene_files import Job, source_stamps
+from scenebrush.data.convert.workers import run_jobs
 from scenebrush.errors import InputError, nearest_name
 from scenebrush.scene.folder import SceneFolder
 
@@ -119,7 +117,7 @@ def convert(
     with Journal(target, data_set.format) as journal:
         jobs = _jobs(data_set, listing, target, settings, journal, result)
         done = len(listing.scenes) - len(jobs)
-        for outcome in _run([job for job, _ in jobs], workers):
+        for outcome in run_jobs([job for job, _ in jobs], workers):
             if outcome.entry is not None:
                 journal.add(outcome.entry)
             result.findings += [f.relative_to(data_set.root) for f in outcome.findings]
@@ -165,29 +163,6 @@ def _sum_up(
 
 def _files(job: Job, root: Path) -> set[Path]:
     return {path.relative_to(root) for path in (job.scene.photo, *job.scene.maps)}
-
-
-def _run(jobs: Sequence[Job], workers: int) -> Iterator[Outcome]:
-    """Yields the outcomes as they come; in other processes with more than one worker."""
-    if workers == 1 or len(jobs) < 2:
-        yield from map(convert_scene, jobs)
-        return
-    pool = ProcessPoolExecutor(min(workers, len(jobs)), mp_context=get_context("spawn"))
-    try:
-        yield from _as_they_come(pool, jobs, ahead=4 * workers)
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _as_they_come(pool: Executor, jobs: Iterable[Job], ahead: int) -> Iterator[Outcome]:
-    """Keeps `ahead` jobs submitted: a hundred thousand at once would all be held in memory."""
-    waiting = iter(jobs)
-    running: set[Future[Outcome]] = {pool.submit(convert_scene, job) for job in islice(waiting, ahead)}
-    while running:
-        finished, running = wait(running, return_when=FIRST_COMPLETED)
-        running |= {pool.submit(convert_scene, job) for job in islice(waiting, len(finished))}
-        for future in finished:
-            yield future.result()
 
 
 def _chosen(listing: Listing, splits: Sequence[str], first: int | None, data_set: DataSet) -> Listing:

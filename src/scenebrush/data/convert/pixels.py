@@ -108,7 +108,9 @@ def settle_instances(numbers: np.ndarray, label_map: np.ndarray, label_set: Labe
 
 
 def nearest(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Returns a map scaled to (H, W) with nearest neighbour."""
+    """Returns a map scaled to (H, W) with nearest neighbour; itself where it has that size."""
+    if values.shape == size:
+        return values
     rows, columns = (
         ((np.arange(new) + 0.5) * old / new).astype(int) for new, old in zip(size, values.shape, strict=True)
     )
