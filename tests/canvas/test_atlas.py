@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from scenebrush.canvas.atlas import NOWHERE, Atlas, Variant, cut_out
+from scenebrush.canvas.atlas import NOWHERE, Atlas, Variant, cut_out, rim_of
 
 
 def atlas_of(rng: np.random.Generator, variants: tuple[Variant, ...] = ()) -> tuple[Atlas, np.ndarray]:
@@ -50,3 +50,20 @@ def test_outside_the_photo_there_is_nothing_to_copy() -> None:
 def test_cut_out_pads_where_the_box_reaches_outside() -> None:
     array = np.arange(12).reshape(3, 4)
     np.testing.assert_array_equal(cut_out(array, (-1, 1, 2, 4), -9), [[-9, 4, 5], [-9, 8, 9], [-9, -9, -9]])
+
+
+def test_rims_are_what_a_brute_force_finds() -> None:
+    """Less than three pixels (rows or columns) from a pair of neighbours of two classes; the hole is no class."""
+    rng = np.random.default_rng(6)
+    classes = np.repeat(np.repeat(rng.choice([NOWHERE, 1, 1, 2], (5, 6)), 5, axis=0), 5, axis=1)
+    edges = []
+    for r, c in np.ndindex(classes.shape):
+        for dr, dc in ((0, 1), (1, 0), (0, -1), (-1, 0)):
+            if 0 <= r + dr < 25 and 0 <= c + dc < 30:
+                here, there = classes[r, c], classes[r + dr, c + dc]
+                edges += [(r, c)] if here != there and NOWHERE not in (here, there) else []
+    expected = [
+        [any(max(abs(r - row), abs(c - column)) < 3 for row, column in edges) for c in range(30)] for r in range(25)
+    ]
+    np.testing.assert_array_equal(rim_of(classes, 3), expected)
+    assert not rim_of(classes, 0).any()

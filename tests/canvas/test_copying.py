@@ -204,6 +204,24 @@ def test_a_sloppy_rim_of_an_object_is_not_copied() -> None:
     assert filled.photo[hole][:, 0].max() < 150
 
 
+def test_a_pale_fringe_is_not_smeared_over_what_lies_below() -> None:
+    """Bushes under a bright lake, their tops labelled a few pixels too high: copies of that fringe stay local."""
+    rng = np.random.default_rng(16)
+    columns = np.arange(256)
+    top = (90 - 25 * np.cos(columns / 40)).astype(int)
+    rows = np.arange(200)[:, None]
+    labels = np.where(rows >= top, GROUND, SKY)
+    light = np.where(rows >= top + 5, 70.0, 220.0)
+    grain = np.repeat(np.repeat(rng.normal(0, 25, (100, 128)), 2, axis=0), 2, axis=1) * (rows >= top + 5)
+    photo = np.repeat((light + grain).clip(0, 255).astype(np.uint8)[..., None], 3, axis=2)
+    hole = box(labels.shape, 150, 30, 256, 200)
+    filled = fill(photo, layout(labels), layout(labels), hole)
+    depth = rows - top
+    inside = hole & (depth > 14)
+    means = [filled.photo[inside & (columns >= c) & (columns < c + 16)].mean() for c in range(150, 250, 16)]
+    assert np.abs(np.array(means) - 70).max() < 10
+
+
 def test_sizes_must_fit() -> None:
     photo, labels = landscape(np.random.default_rng(13), 48)
     with pytest.raises(InputError, match="differ in size"):

@@ -14,7 +14,8 @@ def energy(choices: Choices, pixels: np.ndarray, stride: int, labels: np.ndarray
     """The cost of a labelling, pixel by pixel."""
     total = 0.0
     for n, label in enumerate(labels):
-        total += choices.costs[label, n] if choices.usable[label, n] else 60.0
+        dearest = (choices.costs[:, n] * choices.usable[:, n]).max()
+        total += choices.costs[label, n] if choices.usable[label, n] else dearest + 60.0
     places = {int(p): n for n, p in enumerate(pixels)}
     for place, n in places.items():
         for other in (place + 1, place + stride):
@@ -45,6 +46,17 @@ def test_two_offsets_are_cut_at_the_least_cost_there_is(seed: int) -> None:
     found = assign(choices, blocks, np.zeros(9, int))
     best = min(energy(choices, pixels, stride, np.array(labels)) for labels in product((0, 1), repeat=9))
     assert energy(choices, pixels, stride, found[blocks.node]) <= best + 2.0  # flow is counted in eighths of a step
+
+
+def test_no_source_is_never_better_than_a_dear_one() -> None:
+    """The second offset looks cheap where it has sources; the first, everywhere at hand, costs more than a gap did."""
+    pixels = np.arange(40)
+    usable = np.ones((2, 40), bool)
+    usable[1, 10:] = False
+    costs = np.repeat(np.array([[120.0], [40.0]], np.float32), 40, axis=1)
+    choices = Choices(np.full((2, 40, 3), 9, np.int16), usable, costs)
+    found = assign(choices, Blocks.of(pixels, 100, most=40), np.zeros(40, int))
+    np.testing.assert_array_equal(found, np.arange(40) < 10)
 
 
 def test_expansion_never_costs_more() -> None:

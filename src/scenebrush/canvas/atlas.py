@@ -37,6 +37,7 @@ class Atlas:
         photo: uint8 (V, H, W, 3).
         label_map: int16 (V, H, W), `NOWHERE` where there is nothing to copy.
         dear: uint8 (V, H, W), what a source costs because of what is near it, in colour steps.
+        rim: bool (V, H, W), true = another class is near: labels are never exact, it may show that.
         variants: V ways to show the photo.
         top: photo row of row 0 (negative where padded).
         left: photo column of column 0.
@@ -45,6 +46,7 @@ class Atlas:
     photo: np.ndarray
     label_map: np.ndarray
     dear: np.ndarray
+    rim: np.ndarray
     variants: tuple[Variant, ...]
     top: int
     left: int
@@ -58,6 +60,8 @@ class Atlas:
         box: Box,
         margin: int,
         variants: tuple[Variant, ...] = (),
+        *,
+        rim: int = 0,
     ) -> Atlas:
         """Returns the atlas of a box (x0, y0, x1, y1) with `margin` pixels on each side.
 
@@ -68,12 +72,14 @@ class Atlas:
             box: the hole's box.
             margin: the reach of the shifts.
             variants: further variants, besides the photo as it is.
+            rim: how near another class has to be, in pixels.
         """
         frame = box[0] - margin, box[1] - margin, box[2] + margin, box[3] + margin
-        plain = cut_out(photo, frame, 0), cut_out(label_map.astype(np.int16), frame, NOWHERE), cut_out(dear, frame, 0)
+        classes = cut_out(label_map.astype(np.int16), frame, NOWHERE)
+        plain = cut_out(photo, frame, 0), classes, cut_out(dear, frame, 0), rim_of(classes, rim)
         shown = [plain, *(_shown(plain, variant) for variant in variants)]
-        photos, labels, costs = (np.stack(parts) for parts in zip(*shown, strict=True))
-        return cls(photos, labels, costs, (Variant(), *variants), frame[1], frame[0])
+        photos, labels, costs, rims = (np.stack(parts) for parts in zip(*shown, strict=True))
+        return cls(photos, labels, costs, rims, (Variant(), *variants), frame[1], frame[0])
 
     @cached_property
     def gray(self) -> np.ndarray:
@@ -123,12 +129,29 @@ def cut_out(array: np.ndarray, box: Box, empty: int | bool) -> np.ndarray:
     return out
 
 
-_Shown = tuple[np.ndarray, np.ndarray, np.ndarray]
+def rim_of(classes: np.ndarray, width: int) -> np.ndarray:
+    """Returns which pixels of a class map, int (H, W), lie less than `width` pixels from another class, bool (H, W).
+
+    `NOWHERE` is no class: what borders on a hole or on the photo's edge lies at no rim.
+    """
+    edge = np.zeros(classes.shape, bool)
+    if not width:
+        return edge
+    for axis in (0, 1):
+        p, q = (np.moveaxis(a, axis, 0) for a in (classes, edge))
+        apart = (p[1:] != p[:-1]) & (p[1:] != NOWHERE) & (p[:-1] != NOWHERE)
+        q[1:] |= apart
+        q[:-1] |= apart
+    rim: np.ndarray = ndimage.maximum_filter(edge.view(np.uint8), 2 * width - 1).view(bool)
+    return rim
+
+
+_Shown = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
 def _shown(plain: _Shown, variant: Variant) -> _Shown:
-    """Photo, label map and costs as a variant shows them, about the centre of the same frame."""
-    photo, labels, costs = plain
+    """Photo, label map, costs and rims as a variant shows them, about the centre of the same frame."""
+    photo, labels, costs, rims = plain
     if variant.scale != 1:
         height, width = labels.shape
         rows = (np.arange(height) - (height - 1) / 2) / variant.scale + (height - 1) / 2
@@ -137,7 +160,7 @@ def _shown(plain: _Shown, variant: Variant) -> _Shown:
         planes = [ndimage.map_coordinates(photo[..., c], grid, order=1, mode="nearest") for c in range(3)]
         photo = np.stack(planes, axis=-1)
         labels = ndimage.map_coordinates(labels, grid, order=0, mode="constant", cval=NOWHERE)
-        costs = ndimage.map_coordinates(costs, grid, order=0, mode="nearest")
+        costs, rims = (ndimage.map_coordinates(a, grid, order=0, mode="nearest") for a in (costs, rims))
     if variant.mirrored:
-        photo, labels, costs = photo[:, ::-1], labels[:, ::-1], costs[:, ::-1]
-    return photo, labels, costs
+        photo, labels, costs, rims = photo[:, ::-1], labels[:, ::-1], costs[:, ::-1], rims[:, ::-1]
+    return photo, labels, costs, rims

@@ -47,9 +47,9 @@ def compose(scene: Scene, edit: Edit, *, lend: bool = False) -> Canvas:
         objects |= carry.target
     filled = fill(scene.photo, scene.layout, _without(edit.layout, objects), edit.hole, surfaces=True)
     photo, carried = filled.photo, np.zeros(edit.hole.shape, bool)
-    shown = Scene(filled.photo, scene.layout)  # what is lent is matted against its surroundings: not the old hole's
+    donor = Scene(filled.photo, scene.layout)  # what is lent is matted against its surroundings: not the old hole's
     for carry in lent:
-        photo, _ = paste(photo, replace(carry, donor=shown), edit.hole)
+        photo, _ = paste(photo, replace(carry, donor=donor), edit.hole)
     for carry in edit.carries:
         photo, shown = paste(photo, carry, edit.hole)
         carried |= shown

@@ -9,6 +9,7 @@ from scenebrush.canvas.blending import Springs, solve
 from scenebrush.canvas.draft import Draft
 
 _ACROSS_CLASSES = np.float32(0.02)  # weight of a tie between two classes in the hole
+_LARGEST_STEP = 40.0  # colour steps that are made up for across a seam; more is another content, not another light
 _TRUST = 100.0  # colour steps off the others at which a known pixel is trusted half
 
 _Window = tuple[slice, slice]
@@ -84,6 +85,7 @@ def _tie(draft: Draft, box: _Window, axis: int, charge: np.ndarray) -> np.ndarra
     seam = both & same & ((shifts[p] != shifts[q]) | (shifts[p] == 0))
     at_p, at_q = _indices(draft, box, p, seam), _indices(draft, box, q, seam)
     asked = 0.5 * (_excess(draft, at_p, at_q) - _excess(draft, at_q, at_p))
+    np.clip(asked, -_LARGEST_STEP, _LARGEST_STEP, out=asked)
     charge[(slice(None), *p)][:, seam] += asked.T
     charge[(slice(None), *q)][:, seam] -= asked.T
     return np.where(both, np.where(same, np.float32(1), _ACROSS_CLASSES), np.float32(0))

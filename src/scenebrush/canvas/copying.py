@@ -132,11 +132,12 @@ def _draft(
     dear = dear_sources(things, plan.scale)
     shown = photo.copy()
     shown[hole] = UNSEEN  # nothing of what the hole hides may tell, wherever the search looks
-    atlas = Atlas.cut(shown, visible, dear, _box(hole), plan.reach + plan.ring, _VARIANTS)
+    atlas = Atlas.cut(shown, visible, dear, _box(hole), plan.reach + plan.ring, _VARIANTS, rim=plan.rim)
     inside = cut_out(hole, atlas.frame, False)
     wanted = cut_out(after.label_map.astype(np.int16), atlas.frame, NOWHERE)
     known = after.label_set.of_kind("stuff", "thing")
-    return Draft.empty(atlas, inside, _without_void(np.where(inside, wanted, atlas.label_map[0]), inside, known))
+    classes = _without_void(np.where(inside, wanted, atlas.label_map[0]), inside, known)
+    return Draft.empty(atlas, inside, classes, plan.rim)
 
 
 def _box(mask: np.ndarray) -> Box:

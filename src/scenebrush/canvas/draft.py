@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import ndimage
 
-from scenebrush.canvas.atlas import NOWHERE, Atlas
+from scenebrush.canvas.atlas import NOWHERE, Atlas, rim_of
 from scenebrush.canvas.sources import Sources
 
 
@@ -22,6 +22,7 @@ class Draft:
         values: float32 (H, W, 3), the picture so far.
         shifts: int32 (H, W), the flat shift of each copied pixel; 0 = not copied.
         layers: int16 (H, W), index into `sources` of each copied pixel.
+        inner: bool (H*W,), the pixels that have no other class near (`atlas.rim_of`) in the layout asked for.
         soft: bool (H, W), the pixels that the blend may change.
         sources: what the layers are copied from.
     """
@@ -32,12 +33,13 @@ class Draft:
     values: np.ndarray
     shifts: np.ndarray
     layers: np.ndarray
+    inner: np.ndarray
     soft: np.ndarray
     sources: list[Sources] = field(default_factory=list)
 
     @classmethod
-    def empty(cls, atlas: Atlas, inside: np.ndarray, classes: np.ndarray) -> Draft:
-        """Returns a draft in which nothing is copied yet."""
+    def empty(cls, atlas: Atlas, inside: np.ndarray, classes: np.ndarray, rim: int) -> Draft:
+        """Returns a draft in which nothing is copied yet; `rim`: how near another class has to be to count."""
         shape = atlas.shape
         values = atlas.photo[0].astype(np.float32)
         return cls(
@@ -47,6 +49,7 @@ class Draft:
             values,
             np.zeros(shape, np.int32),
             np.full(shape, -1, np.int16),
+            ~rim_of(classes, rim).reshape(-1),
             np.zeros(shape, bool),
         )
 

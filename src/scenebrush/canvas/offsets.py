@@ -20,6 +20,7 @@ _LENGTH_COST = 0.05  # colour steps for each pixel of an offset's length, at 128
 _GOOD = 30.0  # a score below which mirrored and scaled sources are not looked at
 _FINE_FROM = 1.5  # the scale from which periods along the axes are looked for
 _ODD_WEIGHT = 0.5  # of how far a source is lighter or darker than anything on the ring
+_RIM_COST = np.float32(15)  # of a source with another class near it, for a pixel that has none near
 _LEAST_RING = 20  # pixels on the ring that tell how light a region is
 _VARIANT_COST = 20.0  # cost of a mirrored or scaled source, in colour steps
 
@@ -35,6 +36,7 @@ class Judge:
         expected: int16 (H*W,), the class that a pixel of the region is to have where a source of another
             class is possible but dearer (see `slack`), or None.
         slack: float32 (H*W,), what a source of another class than expected costs there, or None.
+        inner: bool (H*W,), true = no other class is near: a source that has one near is dearer there. Or None.
         scale: the photo's size relative to 128 pixels.
     """
 
@@ -44,6 +46,7 @@ class Judge:
     scale: float
     expected: np.ndarray | None = None
     slack: np.ndarray | None = None
+    inner: np.ndarray | None = None
 
     def nearness(self, pixels: np.ndarray) -> np.ndarray:
         """Returns how much each ring sample says about each pixel, float32 (K, P)."""
@@ -75,6 +78,8 @@ class Judge:
             low, high = self.usual
             gray = atlas.gray.reshape(-1)[places].astype(np.float32)
             costs += _ODD_WEIGHT * np.maximum(np.maximum(low - gray, gray - high), 0)
+        if self.inner is not None:
+            costs += _RIM_COST * (atlas.rim.reshape(-1)[places] & self.inner[pixels])
         if self.expected is not None and self.slack is not None:
             costs += self.slack[pixels] * (atlas.label_map.reshape(-1)[places] != self.expected[pixels])
         return costs

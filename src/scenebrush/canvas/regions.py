@@ -21,7 +21,7 @@ def fill_class(draft: Draft, class_id: int, plan: Plan) -> None:
     sources = Sources.of_class(atlas, class_id, plan.rng)
     pixels = np.flatnonzero(mask)
     ring = ring_of(mask, atlas.label_map[0] == class_id, plan.ring)
-    judge = Judge(sources, sample(pixels, plan.rng), sample(ring, plan.rng), plan.scale)
+    judge = Judge(sources, sample(pixels, plan.rng), sample(ring, plan.rng), plan.scale, inner=draft.inner)
     moves = choose_moves(judge, reach=plan.reach, most=plan.offsets)
     if len(moves):
         draft.soft |= mask

@@ -17,7 +17,7 @@ from scipy.sparse.csgraph import breadth_first_order, maximum_flow
 
 from scenebrush.canvas.sources import color_distance
 
-_MISSING = 60.0  # cost of a pixel without a source, and of a seam through one
+_MISSING = 60.0  # what a pixel without a source costs more than any with one, and a seam through it
 _UNITS = 8.0  # flow units per colour step
 
 
@@ -131,7 +131,9 @@ def assign(choices: Choices, blocks: Blocks, start: np.ndarray, *, rounds: int =
 
 
 def _block_costs(choices: Choices, blocks: Blocks) -> np.ndarray:
-    costs = np.where(choices.usable, choices.costs, np.float32(_MISSING))
+    # dearer than any source there: a block of no sources would be filled by whatever comes first
+    worst = (choices.costs * choices.usable).max(axis=0)
+    costs = np.where(choices.usable, choices.costs, worst + np.float32(_MISSING))
     return np.stack([np.bincount(blocks.node, cost, blocks.count) for cost in costs])  # (K, N)
 
 
