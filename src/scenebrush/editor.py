@@ -47,6 +47,9 @@ class Editor:
         redraw: let the model draw moved and added objects instead of carrying their own pixels.
         seed: two renderings with the same seed are the same picture; 0 leaves what is open, such as the paint of a car,
             to the model, others draw it, anew for each edit.
+
+    Raises:
+        EditError: a seed below 0.
     """
 
     def __init__(
@@ -56,6 +59,8 @@ class Editor:
             model = default_model(scene.layout.label_set)
         self.model = load_model(model) if isinstance(model, str | Path) else model
         self.redraw = redraw
+        if seed < 0:
+            raise EditError(f"seed {seed} will not do; give 0 or more")
         self.seed = seed
         self._original = scene
         self._steps: list[_Step] = []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -155,3 +157,37 @@ def test_an_output_folder_that_is_not_there(refused):
 def test_adapting_a_model_that_cannot(refused):
     line = refused("--erase", "25,64", "--adapt", "5")
     assert "canvas" in line and "--adapt" in line
+
+
+def test_an_output_that_is_a_folder(street, refused):
+    (street.folder / "pictures").mkdir()
+    line = refused("--erase", "25,64", out="pictures")
+    assert "pictures is a folder" in line and not (street.folder / "pictures.png").exists()
+
+
+def test_a_read_only_place_is_told_before_the_work(street, refused, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    assert "read-only" in refused("--erase", "25,64")
+
+
+def test_a_seed_below_0(refused):
+    line = refused("--erase", "25,64", "--seed", "-3")
+    assert "seed -3" in line and "0 or more" in line
+
+
+def test_a_script_without_edits(street, refused):
+    script = street.folder / "edits.json"
+    script.write_text('{"edits": []}')
+    line = refused("--script", str(script))
+    assert "edits.json holds no edits" in line
+
+
+def test_a_scale_of_0_names_the_flag_and_no_script(refused):
+    line = refused("--move", "25,64:3,4:0")
+    assert line.startswith("error: --move: scale:") and "edits[" not in line
+
+
+def test_a_move_that_goes_nowhere_is_a_mistake_of_a_script(street, refused):
+    script = street.folder / "edits.json"
+    script.write_text('{"edits": [{"op": "move", "at": [25, 64]}]}')
+    assert "edits[0]: 'by' is missing" in refused("--script", str(script))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -103,11 +104,15 @@ def run(arguments: Arguments, argv: Sequence[str]) -> None:
 
 
 def output_path(arguments: Arguments) -> Path:
-    """Returns where the picture goes, with an ending; refuses to write over what is read."""
+    """Returns where the picture goes, with an ending; refuses what cannot be, or would overwrite an input."""
+    if arguments.out.is_dir():
+        raise InputError(f"{arguments.out} is a folder; name the picture, for instance {arguments.out / 'out.png'}")
     out = arguments.out if arguments.out.suffix else arguments.out.with_suffix(arguments.photo.suffix)
     photo_format(out)
     if not out.parent.is_dir():
         raise InputError(f"{out} cannot be written: the folder {out.parent} does not exist; make it")
+    if not os.access(out.parent, os.W_OK):
+        raise InputError(f"{out} cannot be written: the folder {out.parent} is read-only; choose another place")
     inputs = [path for path in (arguments.photo, arguments.labels, arguments.instances) if path is not None]
     for written in (out, beside(out, "labels"), beside(out, "instances")):
         if written.resolve() in [path.resolve() for path in inputs]:
@@ -121,6 +126,9 @@ def edits_in_order(arguments: Arguments, argv: Sequence[str], label_set: LabelSe
     edits: list[ScriptedEdit] = []
     for flag, value in in_order(argv, values):
         edits += read_script(value, label_set) if flag == "--script" else [edit_of_flag(flag, value, label_set)]
+    if not edits and arguments.script:
+        example = '{"edits": [{"op": "erase", "at": [x, y]}]}'
+        raise InputError(f"{arguments.script[0]} holds no edits; write for instance {example}")
     if not edits:
         raise InputError(f"there is nothing to edit; give one of {', '.join(values)}")
     return edits

@@ -78,7 +78,7 @@ def edit_of_flag(flag: str, value: str, label_set: LabelSet) -> ScriptedEdit:
     try:
         (edit,) = parse_script([entry], label_set, name=flag)
     except InputError as error:
-        raise type(error)(str(error).replace("edits[0]: ", "")) from error
+        raise type(error)(str(error).replace("edits[0]: ", "").replace("edits[0].", "")) from error
     return replace(edit, place=flag)
 
 

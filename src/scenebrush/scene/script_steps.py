@@ -190,6 +190,12 @@ class MoveStep(_Step):
     behind: bool | list[str | int] = False
     shadow: Annotated[float, Field(ge=0)] | None = None
 
+    @model_validator(mode="after")
+    def _goes_somewhere(self) -> Self:
+        if not self.given("by", "scale", "rotate", "flip"):
+            raise ValueError("'by' is missing")
+        return self
+
     def prepared(self, sources: Sources) -> Operation:
         return partial(
             operations.move,

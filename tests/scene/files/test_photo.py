@@ -94,6 +94,31 @@ def test_every_format_is_written_with_metadata(tmp_path: Path, pixels: np.ndarra
     assert np.abs(photo.pixels.astype(int) - pixels).max() <= (12 if suffix == ".jpg" else 0)
 
 
+def test_a_tiff_keeps_exif_and_profile(tmp_path: Path, pixels: np.ndarray) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    exif = _exif(maker="Brush", orientation=6)
+    exif.get_ifd(0x8769)[0x9003] = "2026:11:20 18:00:00"
+    exif.get_ifd(0x8825)[1] = "N"
+    Image.fromarray(pixels).save(tmp_path / "a.tif", exif=exif.tobytes(), icc_profile=profile, dpi=(300, 300))
+    photo = read_photo(tmp_path / "a.tif")
+    np.testing.assert_array_equal(photo.pixels, np.rot90(pixels, 3))
+    for name in ("b.tif", "b.jpg"):
+        with Image.open(write_photo(tmp_path / name, photo.pixels, photo)) as saved:
+            tags = saved.getexif()
+            assert tags[MAKER] == "Brush" and tags.get(ORIENTATION, 1) == 1 and saved.size == (24, 32)
+            assert tags.get_ifd(0x8769)[0x9003] == "2026:11:20 18:00:00" and tags.get_ifd(0x8825)[1] == "N"
+            assert saved.info["icc_profile"] == profile and saved.info["dpi"] == (300, 300)
+
+
+@pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate", "jpeg"])
+def test_a_packed_tiff_is_written_plain(tmp_path: Path, pixels: np.ndarray, compression: str) -> None:
+    Image.fromarray(pixels).save(tmp_path / "a.tif", exif=_exif(maker="Brush"), compression=compression)
+    photo = read_photo(tmp_path / "a.tif")
+    with Image.open(write_photo(tmp_path / "b.tif", photo.pixels, photo)) as saved:
+        assert saved.getexif()[MAKER] == "Brush" and saved.info["compression"] == "raw"
+        np.testing.assert_array_equal(np.asarray(saved), photo.pixels)
+
+
 def test_missing_folder_no_picture_and_truncated(tmp_path: Path, pixels: np.ndarray) -> None:
     with pytest.raises(InputError, match=r"nowhere\.jpg does not exist"):
         read_photo(tmp_path / "nowhere.jpg")

@@ -145,8 +145,9 @@ def _from_colors(path: str | Path, rgb: np.ndarray, label_set: LabelSet) -> np.n
     wrong = unknown_colors(rgb, label_set)
     if wrong:
         color, pixels = next(iter(wrong.items()))
+        colors = f"{len(wrong)} colours" if len(wrong) > 1 else "a colour"
         raise LabelError(
-            f"{path} is a colour picture with {len(wrong)} colours that label set {label_set.name!r} has not"
+            f"{path} is a colour picture with {colors} that label set {label_set.name!r} has not"
             f" (first {color} in {pixels} pixels); save class ids as grey or palette PNG"
         )
     # Where classes share a colour the unlabelled one wins, else the first.

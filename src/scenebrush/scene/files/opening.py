@@ -73,5 +73,5 @@ def _check_size(path: Path, image: Image.Image, max_megapixels: float | None) ->
     if max_megapixels is not None and megapixels > max_megapixels:
         raise InputError(
             f"{path} has {megapixels:.1f} megapixels ({image.width}x{image.height}); the limit is"
-            f" {max_megapixels:g}; scale it down or raise the limit (max_megapixels)"
+            f" {max_megapixels:g}; scale it down or raise the limit (--max-megapixels)"
         )

@@ -16,6 +16,10 @@ from scenebrush.scene.files.writing import write_whole
 _ORIENTATION = 0x0112
 # Profiles of grey or CMYK pictures do not describe the RGB pixels that are kept.
 _RGB_MODES = ("RGB", "RGBA", "P", "PA", "RGBX")
+# Of a TIFF's tags those that tell of the photo; the others tell how the file is laid out, which a new file does anew.
+_EXIF_TAGS = frozenset(
+    [270, 271, 272, 285, 305, 306, 315, 316, 700, 33432, 33723, 0x8769, 0x8825, *range(0x9C9B, 0x9CA0)]
+)
 _TRANSPARENT = ("PNG", "WEBP", "TIFF")
 _SUFFIXES = {
     ".jpg": "JPEG",
@@ -137,12 +141,21 @@ def _frozen(array: np.ndarray) -> np.ndarray:
 
 
 def _exif(image: Image.Image, upright: Image.Image) -> bytes | None:
+    if image.format == "TIFF":
+        return _tiff_exif(image.getexif())
     raw = image.info.get("exif")
     if not raw and not image.getexif():
         return None
     if isinstance(raw, bytes) and image.getexif().get(_ORIENTATION, 1) == 1:
         return raw  # nothing to change: keep every byte
     return upright.getexif().tobytes() or None
+
+
+def _tiff_exif(tags: Image.Exif) -> bytes | None:
+    """Returns the EXIF block of a TIFF, whose tags lie among those of its layout; the orientation is applied."""
+    for tag in [tag for tag in tags if tag not in _EXIF_TAGS]:
+        del tags[tag]
+    return tags.tobytes() if len(tags) else None
 
 
 def _dpi(value: object) -> tuple[float, float] | None:
