@@ -4,7 +4,7 @@
         ../shared/data/camvid runs/street/checkpoints/step-0001800 --out out/untouched --steps 120
 
 Trains the recipe's second stage with a new discriminator for "fake", "real" and "ignore" on the same windows and writes
-<out>/<choice>, model folders that benchmarks/quality/edit_windows.py compares.
+<out>/<choice>, model folders that `scenebrush compare` takes.
 """
 
 from __future__ import annotations
