@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from scenebrush.demo import CAPTIONS, demo_edits, demo_scene, make_demo, sheet
-from scenebrush.errors import InputError
+from scenebrush.errors import InputError, ModelError
 from scenebrush.scene import Scene
 
 SKY, SHORE, WATER, FOLIAGE, BUILDING = 1, 3, 2, 4, 6
@@ -87,6 +87,12 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="file"):
         make_demo(tmp_path / "file" / "pictures")
+
+
+def test_an_unknown_model_leaves_no_folder(tmp_path):
+    with pytest.raises(ModelError, match="did you mean 'canvas'"):
+        make_demo(tmp_path / "pictures", "canvsa")
+    assert not (tmp_path / "pictures").exists()
 
 
 def test_a_sheet_holds_every_picture_at_full_size():

@@ -27,9 +27,9 @@ def make_demo(out: Path, model: str = "canvas", report: Callable[[int, int], Non
         model: who makes the pixels.
         report: told (done, total) after each edit.
     """
-    _make_folder(out)
     scene = demo_scene()
     editor = Editor(scene, load_model(model))
+    _make_folder(out)
     written = editor.save(out / "before.png")
     written += [Path(shutil.copyfile(data(name), out / name)) for name in ("classes.json", "edits.json")]
     pictures = [("The photograph", scene.photo)]

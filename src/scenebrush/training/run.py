@@ -30,6 +30,8 @@ def run_recipe(
     (`run/windows`; about 0.2 MB for each of 128 pixels, taken as they are made).
     """
     began = time.monotonic()
+    if run.exists() and not run.is_dir():
+        raise InputError(f"{run} is a file; name a folder for the run with -o")
     trainee = build_trainee(recipe, data, cache or run / "windows")
     return train(
         recipe,

@@ -69,6 +69,9 @@ class SesameTrainee:
     ) -> None:
         self.weights = [loss_weights(losses, config.get("discriminator")) for _, losses in stages]
         check_losses(self.weights, config.get("discriminator"))
+        # Before the windows, which take long and leave a folder: missing weights are to be told at once.
+        self._perceptual = PerceptualLoss.from_assets() if any(w.perceptual for w in self.weights) else None
+        self._style = StyleLoss(VGG.from_assets()) if any(w.style for w in self.weights) else None
         self.windows = training_windows(config, stages, folder, seed=seed, cache=cache)
         self.label_set = self.windows[0].windows.label_set
         self.config = sesame_config(config, self.label_set, window=self.windows[-1].windows.size)
@@ -78,8 +81,6 @@ class SesameTrainee:
             self.generator: nn.Module = build_generator(self.config)
             self._judge = build_discriminator(self.config) if needs_judge else None
         self.discriminator: nn.Module | None = self._judge
-        self._perceptual = PerceptualLoss.from_assets() if any(w.perceptual for w in self.weights) else None
-        self._style = StyleLoss(VGG.from_assets()) if any(w.style for w in self.weights) else None
         for network in (self._perceptual, self._style):
             if network is not None:
                 network.to(torch.bfloat16 if half else torch.float32)
