@@ -80,7 +80,8 @@ def test_sizes_differ(folder: SceneFolder) -> None:
     Image.fromarray(_scene().layout.label_map[:6].astype(np.uint8)).save(_labels(folder))
     labels, instances = check_folder(folder.path).findings
     assert labels.kind == instances.kind == "sizes differ"
-    assert "is 40x6, its photo 40x12" in labels.message and instances.file.parent.name == "instances"
+    assert "is 40x6, its photo 40x12" in labels.message and labels.value == "40x6"
+    assert instances.file.parent.name == "instances"
 
 
 @pytest.mark.parametrize("name", ["images", "labels", "instances"])
@@ -161,6 +162,94 @@ def test_palette_of_other_ids(folder: SceneFolder) -> None:
         ("palette colour", 3, 40, "warning"),
         ("palette colour", 4, 40, "warning"),
     ]
+
+
+def test_a_palette_with_colours_of_no_class_is_told_once(folder: SceneFolder) -> None:
+    for stem in ("a", "b"):
+        image = Image.fromarray(_scene().layout.label_map.astype(np.uint8))
+        colors = CAMVID.colors(np.arange(12))
+        colors[CAR] = (1, 2, 3)
+        image.putpalette(colors.tobytes())
+        image.save(_labels(folder, stem))
+    found = _only(check_folder(folder.path), "unknown palette colour")
+    assert found.severity == "warning" and found.value == [CAR, 1, 2, 3] and found.pixels == 80
+    assert found.file == Path("train/labels/a.png") and "in 80 pixels of 2 maps" in found.message
+
+
+def test_a_palette_index_that_is_neither_id_nor_colour(folder: SceneFolder) -> None:
+    ids = _scene().layout.label_map.astype(np.uint8)
+    ids[0, :6] = 40
+    image = Image.fromarray(ids)
+    colors = np.zeros((256, 3), np.uint8)
+    colors[:12], colors[40] = CAMVID.colors(np.arange(12)), (9, 8, 7)
+    image.putpalette(colors.tobytes())
+    image.save(_labels(folder))
+    found = {f.kind: f for f in check_folder(folder.path).findings}
+    assert set(found) == {"unknown id", "unknown palette colour"}
+    assert found["unknown id"].value == 40 and found["unknown id"].pixels == 6
+    assert found["unknown palette colour"].value == [40, 9, 8, 7] and found["unknown palette colour"].pixels == 6
+
+
+def test_a_grey_palette_says_nothing(folder: SceneFolder) -> None:
+    image = Image.fromarray(_scene().layout.label_map.astype(np.uint8))
+    image.putpalette(np.repeat(np.arange(256, dtype=np.uint8), 3).tobytes())
+    image.save(_labels(folder))
+    assert {f.kind for f in check_folder(folder.path).findings} <= {"palette colour"}  # grey 0 is our void's black
+
+
+def test_255_in_a_set_without_an_unlabelled_id(tmp_path: Path) -> None:
+    faces = LabelSet.load("celebamask")
+    folder = SceneFolder.create(tmp_path / "faces", faces)
+    labels = np.arange(19).repeat(4).reshape(19, 4)
+    folder.write("train", "a", Scene(np.zeros((19, 4, 3), np.uint8), Layout(labels, faces)))
+    ids = labels.astype(np.uint8)
+    ids[3] = 255
+    Image.fromarray(ids).save(folder.path / "train" / "labels" / "a.png")
+    (found,) = check_folder(folder.path).errors
+    assert (found.kind, found.value, found.pixels) == ("unknown id", 255, 4) and "ignore_id" in found.mend
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".bmp", ".PNG"])
+def test_a_map_that_no_reader_would_find(folder: SceneFolder, suffix: str) -> None:
+    Image.fromarray(_scene().layout.label_map.astype(np.uint8)).save(_labels(folder).with_suffix(suffix))
+    _labels(folder).unlink()
+    found = _only(check_folder(folder.path), "not read")
+    assert found.value == suffix and found.severity == "error" and found.file == Path(f"train/labels/b{suffix}")
+    with pytest.raises(InputError):
+        folder.scene("train", "b")  # that is why
+
+
+def test_files_that_are_not_read_are_named(folder: SceneFolder) -> None:
+    images = folder.path / "train" / "images"
+    (images / "d.gif").write_bytes(b"GIF89a")
+    (images / "Thumbs.db").write_bytes(b"")
+    (images / ".DS_Store").write_bytes(b"")
+    (images / "b.png").rename(images / "b.PNG")
+    found = [(f.file.name, f.kind, f.severity) for f in check_folder(folder.path).findings]
+    assert found == [(name, "not read", "warning") for name in ("Thumbs.db", "b.PNG", "d.gif")]
+
+
+def test_stems_that_differ_in_case_only(folder: SceneFolder) -> None:
+    folder.write("train", "B", _scene(9))
+    found = _only(check_folder(folder.path), "duplicate stem")
+    assert found.value == ["B", "b"] and found.severity == "warning"
+
+
+def test_a_split_without_label_maps_is_one_fault(folder: SceneFolder) -> None:
+    for stem in ("a", "b", "c"):
+        _labels(folder, stem).unlink()
+        (folder.path / "train" / "instances" / f"{stem}.png").unlink()
+    _labels(folder).parent.rmdir()
+    found = _only(check_folder(folder.path), "no labels")
+    assert found.file == Path("train") and "3 photos" in found.message and found.severity == "error"
+
+
+def test_a_photo_of_floats(folder: SceneFolder) -> None:
+    path = folder.path / "train" / "images" / "b.png"
+    path.unlink()
+    Image.fromarray(np.zeros((12, 40), np.float32)).save(path.with_suffix(".tif"))
+    found = _only(check_folder(folder.path), "mode")
+    assert found.value == "F" and found.severity == "error"
 
 
 def test_empty_class_and_empty_map(folder: SceneFolder) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from scenebrush.data.check_files import Finding, check_instances, check_labels, check_photo, size_of
+from scenebrush.data.check_files import PALETTE, Finding, check_instances, check_labels, check_photo, size_of
 from scenebrush.errors import InputError
 from scenebrush.scene.files import MAX_MEGAPIXELS, PHOTO_SUFFIXES, value_counts
 from scenebrush.scene.folder import INSTANCE_FOLDERS, SceneFolder
@@ -84,12 +84,13 @@ def check_folder(
     seen = _Seen()
     for split, scenes in stems.items():
         result.scenes[split] = sum(bool(files["images"]) for files in scenes.values())
-        if not (folder.path / split / "images").is_dir():
-            message = f"has {len(scenes)} label maps and no photos"
-            result.findings.append(Finding(Path(split), "no photos", message, "no harm, if it is meant so").warning())
+        result.findings += _check_split(folder.path / split, scenes)
         for _, files in sorted(scenes.items()):
-            found = _check_scene(folder, split, files, seen, max_megapixels)
-            result.findings += [f.relative_to(folder.path) for f in found]
+            for finding in _check_scene(folder, split, files, seen, max_megapixels):
+                if finding.kind == PALETTE:
+                    seen.palettes[finding.message].append(finding)  # a whole data set may have such a palette
+                else:
+                    result.findings.append(finding.relative_to(folder.path))
             done += 1
             if report is not None:
                 report(done, total)
@@ -103,6 +104,7 @@ class _Seen:
 
     pixels: Counter[int] = field(default_factory=Counter)
     photos: dict[str, list[Path]] = field(default_factory=lambda: defaultdict(list))
+    palettes: dict[str, list[Finding]] = field(default_factory=lambda: defaultdict(list))
 
 
 def _by_stem(split: Path) -> dict[str, dict[str, list[Path]]]:
@@ -118,10 +120,49 @@ def _by_stem(split: Path) -> dict[str, dict[str, list[Path]]]:
     return stems
 
 
+def _check_split(split: Path, scenes: dict[str, dict[str, list[Path]]]) -> Iterator[Finding]:
+    """What can be said of a split's names."""
+    name = Path(split.name)
+    if not (split / "images").is_dir():
+        message = f"has {len(scenes)} label maps and no photos"
+        yield Finding(name, "no photos", message, "no harm, if it is meant so").warning()
+    elif not any(files["labels"] for files in scenes.values()):
+        yield Finding(name, "no labels", f"has {len(scenes)} photos and no label map", "put them into labels/*.png")
+    for folder in ("images", "labels", *INSTANCE_FOLDERS):
+        yield from _check_names(split, folder, {path for files in scenes.values() for path in files[folder]})
+    by_case: dict[str, list[str]] = defaultdict(list)
+    for stem in scenes:
+        by_case[stem.casefold()].append(stem)
+    for stems in by_case.values():
+        if len(stems) > 1:
+            message = f"{', '.join(sorted(stems))} differ in upper and lower case only"
+            mend = "rename one: Windows and macOS take them for the same"
+            yield Finding(name, "duplicate stem", message, mend, sorted(stems)).warning()
+
+
+def _check_names(split: Path, folder: str, known: set[Path]) -> Iterator[Finding]:
+    """Files that no reader looks at, by their endings."""
+    for path in sorted((split / folder).iterdir()) if (split / folder).is_dir() else []:
+        place = path.relative_to(split.parent)
+        if path.name.startswith("."):
+            continue
+        if path not in known:
+            message = f"is no {'photo' if folder == 'images' else 'map'} by its ending and is not read"
+            mend = "save it as JPEG or PNG" if folder == "images" else "save it as PNG"
+            yield Finding(place, "not read", message, f"{mend}, or remove it", path.suffix).warning()
+        elif folder != "images" and path.suffix != ".png" and path.suffix.lower() not in (".jpg", ".jpeg"):
+            yield Finding(
+                place, "not read", f"ends in {path.suffix}; maps are read from .png", "save it so", path.suffix
+            )
+        elif path.suffix != path.suffix.lower():
+            mend = f"end it in {path.suffix.lower()}"
+            yield Finding(place, "not read", f"ends in {path.suffix} and is not found by its name", mend).warning()
+
+
 def _check_scene(
     folder: SceneFolder, split: str, files: dict[str, list[Path]], seen: _Seen, max_megapixels: float | None
 ) -> Iterator[Finding]:
-    if (folder.path / split / "images").is_dir():
+    if (folder.path / split / "images").is_dir() and (folder.path / split / "labels").is_dir():
         yield from _partners(files)
     for twins in files.values():
         if len(twins) > 1:
@@ -143,6 +184,7 @@ def _check_scene(
                 "sizes differ",
                 f"is {size_of(label_map.shape)}, its photo {size_of(photo_size)}",
                 "scale the map with nearest neighbour, or turn it as the photo's EXIF orientation says",
+                size_of(label_map.shape),
             )
     for name in INSTANCE_FOLDERS:
         for instances in files[name][:1]:
@@ -183,6 +225,10 @@ def _check_whole(label_set: LabelSet, seen: _Seen, root: Path) -> Iterator[Findi
         message = f"{len(empty)} of {len(label_set.classes)} classes occur in no label map: {names}"
         ids = [c.id for c in empty]
         yield Finding(Path("classes.json"), "empty class", message, "no harm, if it is meant so", ids, 0).warning()
+    for found in seen.palettes.values():
+        first, pixels = found[0].relative_to(root), sum(f.pixels or 0 for f in found)
+        message = f"{first.message}, in {pixels} pixels of {len(found)} maps"
+        yield replace(first, message=message, pixels=pixels)
     for twins in seen.photos.values():
         if len(twins) > 1:
             names = ", ".join(str(p.relative_to(root)) for p in twins)

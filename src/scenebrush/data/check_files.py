@@ -25,6 +25,8 @@ from scenebrush.scene.label_set import LabelSet
 
 _ONE_CHANNEL = ("1", "L", "P", "I", "I;16", "I;16B", "I;16L", "I;16N")
 _ORIENTATION = 0x0112
+PALETTE = "unknown palette colour"
+"""The kind of finding that `check_folder` sums up over all maps."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,9 @@ def check_photo(path: Path, max_megapixels: float | None) -> Generator[Finding, 
             turned = image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
     except ScenebrushError as error:
         yield finding_of(path, error)
+        return None
+    if mode == "F":
+        yield Finding(path, "mode", "holds floating-point pixels", "save it with 8 or 16 bits a channel", mode)
         return None
     if mode != "RGB":
         yield Finding(
@@ -124,7 +129,7 @@ def check_instances(
         return
     if numbers.shape != label_map.shape:
         message = f"is {size_of(numbers.shape)}, its label map {size_of(label_map.shape)}"
-        yield Finding(path, "sizes differ", message, "scale it with nearest neighbour")
+        yield Finding(path, "sizes differ", message, "scale it with nearest neighbour", size_of(numbers.shape))
     elif is_cityscapes(numbers, label_map, label_set):
         try:
             read_instance_map(path, label_map, label_set, convention="cityscapes", max_megapixels=max_megapixels)
@@ -171,7 +176,11 @@ def _check_ids(
             pass
     ids = f"label set {label_set.name!r} has {len(label_set.ids)} ids from {min(label_set.ids)} to {max(label_set.ids)}"
     for value, pixels in wrong.items():
-        if value > 32767 or value < 0:
+        if value == UNLABELLED:  # the label set has no unlabelled id, or 255 would be read as that
+            message = f"id 255 in {pixels} pixels, unlabelled or -1 in 8 bits; {ids}, and none for unlabelled"
+            mend = "give classes.json an ignore_id, or label them"
+            yield Finding(path, "unknown id", message, mend, value, pixels)
+        elif value > 32767 or value < 0:
             message = f"id {value} in {pixels} pixels is {value - 65536} wrapped to 16 bits"
             yield Finding(path, "16-bit wrap", message, "write unlabelled as the set's own id", value, pixels)
         else:
@@ -206,7 +215,13 @@ def _check_palette(
     by_color = {c.color: c for c in reversed(label_set.classes)}
     for value, pixels in counts.items():
         own = label_set.by_id.get(value)
-        meant = by_color.get(palette[value]) if value < len(palette) else None
+        color = palette[value] if value < len(palette) else None
+        meant = by_color.get(color) if color is not None else None
+        if color is not None and meant is None and color != (value, value, value):  # a grey ramp says nothing
+            name = own.name if own is not None else "no class"
+            message = f"id {value} ({name}) has the palette colour {color}, which is no class's"
+            mend = "check whether its ids are those of another label set; scenebrush writes the set's own colours"
+            yield Finding(path, PALETTE, message, mend, [value, *color], pixels).warning()
         if meant is not None and own is not None and own.color != meant.color:
             message = f"id {value} ({own.name}) has the palette colour {meant.color} of {meant.name!r} ({meant.id})"
             mend = "check whether its ids are those of another label set"
