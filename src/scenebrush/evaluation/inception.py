@@ -154,10 +154,18 @@ class InceptionV3(nn.Module):
         network.load_state_dict(load_asset("inception", folder))
         return network.eval().requires_grad_(False)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def first_features(self, x: Tensor, pool: Literal[1, 2] = 1) -> Tensor:
+        """Returns the features just before the first or the second max pooling, of x (B, 3, H, W) in [-1, 1].
+
+        (B, 64, h, w) before the first, with h = (H - 1) // 2 - 2; (B, 192, h', w') before the second.
+        """
         with torch.autocast(x.device.type, enabled=False):
             x = self.Conv2d_2b_3x3(self.Conv2d_2a_3x3(self.Conv2d_1a_3x3(x.float())))
-            x = self.Conv2d_4a_3x3(self.Conv2d_3b_1x1(F.max_pool2d(x, 3, stride=2)))
+            return x if pool == 1 else self.Conv2d_4a_3x3(self.Conv2d_3b_1x1(F.max_pool2d(x, 3, stride=2)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.autocast(x.device.type, enabled=False):
+            x = self.first_features(x, 2)
             x = self.Mixed_5d(self.Mixed_5c(self.Mixed_5b(F.max_pool2d(x, 3, stride=2))))
             x = self.Mixed_6e(self.Mixed_6d(self.Mixed_6c(self.Mixed_6b(self.Mixed_6a(x)))))
             x = self.Mixed_7c(self.Mixed_7b(self.Mixed_7a(x)))
