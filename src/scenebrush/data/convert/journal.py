@@ -72,9 +72,13 @@ class Journal:
         self.path, self.folder = folder / NAME, folder
         if not self.path.is_file() and any(folder.glob("*/images/*")):
             raise InputError(f"{folder} holds scenes that no conversion has made; choose another folder")
-        self.entries = self._read(format)
         self._file: IO[str] = self.path.open("a", encoding="utf-8")
-        _hold(self._file, folder)
+        try:
+            _hold(self._file, folder)
+            self.entries = self._read(format)
+        except InputError:
+            self._file.close()
+            raise
         if self._file.tell() == 0:
             self._write({"converted_from": format})
         elif not self.path.read_bytes().endswith(b"\n"):  # killed in the middle of a line

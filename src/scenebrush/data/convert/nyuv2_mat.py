@@ -56,6 +56,8 @@ class NyuV2Mat:
         if (self.root / SPLITS).is_file():
             test = set(_variable(self.root / SPLITS, "testNdxs").ravel().astype(int).tolist())
         beside = tuple(p for p in (self.root / CLASSES,) if p.is_file())
+        for mapping in beside:
+            _to_40(mapping)  # a broken one is told once, not for every scene
         return Listing(
             [
                 SourceScene("test" if k + 1 in test else "train", f"{k + 1:04d}", path, (path, *beside), k)
@@ -130,5 +132,5 @@ def _variable(path: Path, name: str) -> np.ndarray:
 
     try:
         return np.asarray(io.loadmat(path, variable_names=[name])[name])
-    except (KeyError, ValueError, OSError, NotImplementedError) as error:
+    except (KeyError, ValueError, OSError, NotImplementedError, io.matlab.MatReadError) as error:
         raise InputError(f"{path} has no variable {name!r} that can be read ({error}); load it again") from error

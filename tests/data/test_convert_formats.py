@@ -1,0 +1,216 @@
+"""Every data set's own layout, drawn by the toy world, against label maps written down by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from scenebrush.data.check import check_folder
+from scenebrush.data.convert import FORMATS, convert, recognise
+from scenebrush.data.convert.camvid import color_table, split_of
+from scenebrush.errors import InputError
+from scenebrush.scene import LabelSet, SceneFolder
+from tests.data import convert_trees as trees
+
+
+@pytest.mark.parametrize("name", trees.TREES)
+def test_every_scene_comes_out_as_drawn(name: str, tmp_path: Path) -> None:
+    drawn = trees.TREES[name](tmp_path / "source")
+    report = convert(tmp_path / "source", tmp_path / "scenes")
+    assert report.ok and report.format == name.removesuffix("_segnet")
+    folder = SceneFolder.open(tmp_path / "scenes")
+    assert {f"{files.split}/{files.stem}" for files in folder.iterate()} == set(drawn)
+    for files in folder.iterate():
+        scene = folder.load(files)
+        expected = trees.EXPECTED[name](drawn[f"{files.split}/{files.stem}"])
+        np.testing.assert_array_equal(scene.layout.label_map, expected)
+    assert check_folder(tmp_path / "scenes").ok
+
+
+@pytest.mark.parametrize("name", trees.TREES)
+def test_photos_are_the_same_bytes(name: str, tmp_path: Path) -> None:
+    trees.TREES[name](tmp_path / "source")
+    convert(tmp_path / "source", tmp_path / "scenes")
+    originals = {p.read_bytes() for p in (tmp_path / "source").rglob("*") if p.is_file()}
+    photos = [p.read_bytes() for p in (tmp_path / "scenes").glob("*/images/*")]
+    assert photos and all(photo in originals for photo in photos)
+
+
+def test_cityscapes_instances_are_its_objects(tmp_path: Path) -> None:
+    drawn = trees.cityscapes(tmp_path / "source")
+    convert(tmp_path / "source", tmp_path / "scenes")
+    folder = SceneFolder.open(tmp_path / "scenes")
+    for files in folder.iterate():
+        found = folder.load(files).layout.instance_map
+        assert found is not None
+        _same_objects(np.array(found), trees.objects(drawn[f"{files.split}/{files.stem}"]))
+
+
+def test_cityscapes_without_instances_and_with_license_plates(tmp_path: Path) -> None:
+    trees.cityscapes(tmp_path)
+    for path in tmp_path.rglob("*_instanceIds.png"):
+        path.unlink()
+    plate = next(tmp_path.rglob("bonn*_labelIds.png"))
+    ids = np.array(Image.open(plate))
+    ids[20:22, 5:9] = 255  # the class -1 in 8 bits
+    Image.fromarray(ids).save(plate)
+    assert convert(tmp_path, tmp_path.parent / "scenes").ok
+    folder = SceneFolder.open(tmp_path.parent / "scenes")
+    scene = folder.scene("train", "bonn_000001_000019")
+    assert scene.layout.instance_map is None and (scene.layout.label_map[20:22, 5:9] == 0).all()
+
+
+def test_cityscapes_blank_test_maps_are_left_out(tmp_path: Path) -> None:
+    trees.cityscapes(tmp_path / "source")
+    for k, stem in enumerate(("berlin_000000_000019", "berlin_000001_000019")):
+        photo = tmp_path / "source/leftImg8bit/test/berlin" / f"{stem}_leftImg8bit.png"
+        trees.save(photo, trees.draw(k).photo)
+        blank = np.where(np.arange(48)[:, None] < 40, 0, 1) * np.ones((1, 64), int)  # unlabelled and ego vehicle
+        trees.save(tmp_path / "source/gtFine/test/berlin" / f"{stem}_gtFine_labelIds.png", blank)
+    report = convert(tmp_path / "source", tmp_path / "scenes")
+    assert report.ok and report.scenes == {"train": 2, "val": 1}
+    assert report.left_out == {"nothing but void in its label map": 2}
+    again = convert(tmp_path / "source", tmp_path / "scenes")
+    assert again.kept == 5 and again.left_out == report.left_out and not again.made
+
+
+def test_ade20k_flat_sample_and_instances(tmp_path: Path) -> None:
+    drawn = trees.draw(0)
+    ids = drawn.recoded(trees.TO_ADE20K)
+    trees.save(tmp_path / "a" / "images" / "ADE_val_00000001.jpg", drawn.photo)
+    trees.save(tmp_path / "a" / "annotations" / "ADE_val_00000001.png", ids)
+    # Red: one of the challenge's 100 classes, green: the object. It was drawn apart from the labels: shift it.
+    shifted = np.roll(drawn.instances, 1, axis=1)
+    rgb = np.stack([shifted > 0, shifted, np.zeros_like(shifted)], axis=2)
+    trees.save(tmp_path / "a" / "annotations_instance" / "ADE_val_00000001.png", rgb.astype(np.uint8))
+    assert convert(tmp_path / "a", tmp_path / "scenes").scenes == {"val": 1}
+    layout = SceneFolder.open(tmp_path / "scenes").scene("val", "ADE_val_00000001").layout
+    assert layout.instance_map is not None and layout.instance_map.max() > 0
+    things = LabelSet.load("ade20k").of_kind("thing")
+    for number in np.unique(layout.instance_map)[1:]:
+        where = layout.instance_map == number
+        (source,) = np.unique(shifted[where])  # it is a part of one object
+        classes, counts = np.unique(ids[shifted == source], return_counts=True)
+        (found,) = np.unique(ids[where])
+        assert found in classes[counts == counts.max()] and found in things
+        assert where.sum() == counts.max()
+
+
+def test_cocostuff_under_other_names(tmp_path: Path) -> None:
+    trees.cocostuff(tmp_path / "a")
+    (tmp_path / "a" / "images").mkdir()
+    for split in ("train2017", "val2017"):
+        (tmp_path / "a" / split).rename(tmp_path / "a" / "images" / split)
+    (tmp_path / "a" / "stuffthingmaps").rename(tmp_path / "a" / "annotations")
+    assert convert(tmp_path / "a", tmp_path / "scenes").scenes == {"train": 2, "val": 1}
+
+
+def test_camvid_colours_are_all_thirty_two_and_the_11_classes() -> None:
+    table = color_table()
+    assert len(table) == 32 and sorted(set(table.values())) == list(range(12))
+    names = LabelSet.load("camvid")
+    assert table[(64, 0, 64)] == names.find("building").id  # a tunnel
+    assert table[(64, 192, 128)] == names.find("pavement").id  # a parking block
+    assert table[(64, 128, 64)] == names.find("pedestrian").id  # an animal
+    for found in names.classes:  # our colours are the original's, but for pavement, which is drawn as in SegNet
+        assert found.name == "pavement" or table[found.color] == found.id
+
+
+def test_camvid_splits_are_those_of_the_copy_with_splits(shared: Path) -> None:
+    for split in ("train", "val", "test"):
+        stems = [p.stem for p in (shared / "data" / "camvid" / split / "images").iterdir()]
+        assert stems and {split_of(stem) for stem in stems} == {split}
+
+
+def test_camvid_copies_with_split_folders_of_colours(tmp_path: Path) -> None:
+    drawn = trees.draw(0)
+    trees.save(tmp_path / "a" / "train" / "0006R0_f00930.png", drawn.photo)
+    colors = np.array(trees.CAMVID_COLORS, np.uint8)[drawn.labels]
+    trees.save(tmp_path / "a" / "train_labels" / "0006R0_f00930_L.png", colors)
+    convert(tmp_path / "a", tmp_path / "scenes")
+    layout = SceneFolder.open(tmp_path / "scenes").scene("train", "0006R0_f00930").layout
+    np.testing.assert_array_equal(layout.label_map, drawn.labels)
+
+
+def test_nyuv2_in_one_folder_with_lists_of_the_splits(tmp_path: Path) -> None:
+    for k in range(4):
+        drawn = trees.draw(k)
+        trees.save(tmp_path / "a" / "nyu_images" / f"{k}.jpg", drawn.photo)
+        trees.save(tmp_path / "a" / "nyu_labels40" / f"{k}.png", drawn.recoded(trees.TO_NYU40))
+    (tmp_path / "a" / "test.txt").write_text("2\nnyu_images/3.jpg nyu_labels40/3.png\n")
+    report = convert(tmp_path / "a", tmp_path / "scenes")
+    folder = SceneFolder.open(tmp_path / "scenes")
+    assert report.scenes == {"train": 2, "test": 2} and folder.stems("test") == ["2", "3"]
+
+
+def test_faces_are_merged_in_the_data_sets_own_order(tmp_path: Path) -> None:
+    expected = trees.celebamask(tmp_path / "a")
+    assert convert(tmp_path / "a", tmp_path / "scenes").scenes == {"train": 3}
+    folder = SceneFolder.open(tmp_path / "scenes")
+    for stem, label_map in expected.items():
+        np.testing.assert_array_equal(folder.scene("train", stem).layout.label_map, label_map)
+    assert folder.label_set.find(14).name == "hat" and folder.label_set.find(18).name == "cloth"
+
+
+def test_faces_are_split_by_the_mapping_to_celeba(tmp_path: Path) -> None:
+    trees.celebamask(tmp_path / "a")
+    lines = ["idx orig_idx orig_file", "0 162769 162770.jpg", "1 162770 162771.jpg", "2000 182637 182638.jpg"]
+    (tmp_path / "a" / "CelebA-HQ-to-CelebA-mapping.txt").write_text("\n".join(lines) + "\n")
+    convert(tmp_path / "a", tmp_path / "scenes")
+    folder = SceneFolder.open(tmp_path / "scenes")
+    assert {s: folder.stems(s) for s in folder.splits} == {"train": ["00000"], "val": ["00001"], "test": ["02000"]}
+
+
+def test_masks_of_two_sizes_are_named(tmp_path: Path) -> None:
+    trees.celebamask(tmp_path / "a")
+    bad = tmp_path / "a" / "CelebAMask-HQ-mask-anno" / "0" / "00001_hair.png"
+    trees.save(bad, np.zeros((8, 8), np.uint8))
+    report = convert(tmp_path / "a", tmp_path / "scenes")
+    (found,) = report.errors
+    assert found.file == bad.relative_to(tmp_path / "a") and "8x8" in found.message and report.scenes == {"train": 2}
+
+
+def test_a_wrapping_folder_is_looked_into(tmp_path: Path) -> None:
+    trees.ade20k(tmp_path / "unpacked" / "ADEChallengeData2016")
+    assert recognise(tmp_path / "unpacked").root == tmp_path / "unpacked" / "ADEChallengeData2016"
+
+
+def test_what_is_no_data_set(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="does not exist"):
+        recognise(tmp_path / "nowhere")
+    with pytest.raises(InputError, match="holds no data set that is known; expected cityscapes: leftImg8bit"):
+        recognise(tmp_path)
+    with pytest.raises(InputError, match="holds no camvid; expected camvid: 701_StillsRaw_full"):
+        recognise(tmp_path, "camvid")
+    with pytest.raises(InputError, match=r"unknown format 'citiscapes' \(did you mean 'cityscapes'\?\)"):
+        recognise(tmp_path, "citiscapes")
+    assert FORMATS == ("cityscapes", "ade20k", "cocostuff", "camvid", "celebamask", "nyuv2")
+
+
+def test_real_samples_survive(shared: Path, tmp_path: Path) -> None:
+    """Three of COCO-Stuff's own samples, put back into its layout, come out as they are."""
+    samples = SceneFolder.open(shared / "data" / "coco_stuff_samples")
+    chosen = list(samples.iterate("val"))[:3]
+    for files in chosen:
+        photo = tmp_path / "coco" / "val2017" / files.photo.name
+        photo.parent.mkdir(parents=True, exist_ok=True)
+        photo.write_bytes(files.photo.read_bytes())
+        ids = np.array(Image.open(files.labels))
+        trees.save(
+            tmp_path / "coco" / "stuffthingmaps" / "val2017" / f"{files.stem}.png", np.where(ids == 182, 255, ids)
+        )
+    convert(tmp_path / "coco", tmp_path / "scenes")
+    made = SceneFolder.open(tmp_path / "scenes")
+    for files in chosen:
+        again = made.files("val", files.stem)
+        assert again.photo.read_bytes() == files.photo.read_bytes()
+        np.testing.assert_array_equal(np.array(Image.open(again.labels)), np.array(Image.open(files.labels)))
+
+
+def _same_objects(found: np.ndarray, expected: np.ndarray) -> None:
+    """Two instance maps are the same but for the numbers."""
+    pairs = {(int(a), int(b)) for a, b in zip(found.ravel(), expected.ravel(), strict=True)}
+    assert len(pairs) == len(np.unique(found)) == len(np.unique(expected)) and (0, 0) in pairs
