@@ -80,3 +80,59 @@ def test_stats_count_pixels_and_objects(folder, run):
 def test_a_folder_that_is_none(tmp_path, run):
     outcome = run("data", "check", str(tmp_path / "nothing"))
     assert outcome.code == 2 and "nothing" in outcome.err and outcome.err.count("\n") == 1
+
+
+def test_stats_draw_a_plot_beside_the_tables(folder, run, tmp_path):
+    pytest.importorskip("matplotlib")
+    outcome = run("data", "stats", str(folder), "--plot", str(tmp_path / "plot.png"))
+    assert outcome.code == 0 and " car " in outcome.out
+    with Image.open(tmp_path / "plot.png") as image:
+        assert image.width > 1000
+    assert run("data", "stats", str(folder), "--plot", str(tmp_path / "plot.jpg")).err.startswith("error: ")
+
+
+@pytest.fixture
+def ade20k(tmp_path):
+    """Two photos in ADE20K's layout, with a label map each."""
+    label_map, instance_map = draw_maps()
+    for folder, stem in (("training", "ADE_train_00000001"), ("validation", "ADE_val_00000001")):
+        for kind, suffix, values in (
+            ("images", ".jpg", draw_photo(label_map, instance_map)),
+            ("annotations", ".png", (label_map + 1).astype(np.uint8)),
+        ):
+            path = tmp_path / "ade" / kind / folder / f"{stem}{suffix}"
+            path.parent.mkdir(parents=True)
+            Image.fromarray(values).save(path)
+    return tmp_path / "ade"
+
+
+def test_convert_then_check(ade20k, run, tmp_path):
+    out = str(tmp_path / "scenes")
+    outcome = run("data", "convert", str(ade20k), "-o", out)
+    assert outcome.code == 0 and outcome.err == ""
+    assert "2 scenes (1 train, 1 val) of ade20k, label set ade20k; 2 converted now, 0 kept" in outcome.out
+    assert "0 converted now, 2 kept" in run("data", "convert", str(ade20k), "-o", out).out
+    again = run("data", "convert", str(ade20k), "-o", out, "--max-side", "64", "--photos", "link").out
+    assert "2 converted now (2: settings changed), 0 kept" in again
+    assert run("data", "check", out).code == 0
+
+
+def test_convert_names_every_bad_file(ade20k, run, tmp_path):
+    bad = ade20k / "annotations" / "training" / "ADE_train_00000001.png"
+    Image.fromarray(np.full((96, 128), 200, np.uint8)).save(bad)
+    (ade20k / "images" / "validation" / "ADE_val_00000001.jpg").write_bytes(b"no photo")
+    outcome = run("data", "convert", str(ade20k), "-o", str(tmp_path / "scenes"))
+    assert outcome.code == 2 and outcome.err.count("\n") == 1 and "2 faults" in outcome.err
+    assert "error: annotations/training/ADE_train_00000001.png: id 200 in 12288 pixels" in outcome.out
+    assert "error: images/validation/ADE_val_00000001.jpg: " in outcome.out
+    report = json.loads(run("data", "convert", str(ade20k), "-o", str(tmp_path / "scenes"), "--json").out)
+    assert report["ok"] is False and len(report["findings"]) == 2 and report["findings"][0]["pixels"] == 12288
+    mended = run("data", "convert", str(ade20k), "-o", str(tmp_path / "scenes"), "--unknown-as-void")
+    assert "left out, nothing but void in its label map: 1" in mended.out and mended.code == 2
+
+
+def test_convert_of_nothing_known(run, tmp_path):
+    outcome = run("data", "convert", str(tmp_path), "-o", str(tmp_path / "scenes"))
+    assert outcome.code == 2 and outcome.err.count("\n") == 1 and "celebamask: CelebA-HQ-img" in outcome.err
+    wrong = run("data", "convert", str(tmp_path), "-o", "x", "--formt", "ade20k")
+    assert wrong.code == 2 and "did you mean '--format'" in wrong.err

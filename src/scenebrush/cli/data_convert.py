@@ -81,7 +81,7 @@ def _summary(report: ConvertReport) -> list[str]:
         f"{report.target}: {sum(report.scenes.values())} scenes ({_list(report.scenes)}) of {report.format},"
         f" label set {report.label_set}; {made}, {report.kept} kept"
     ]
-    lines += [f"left out: {count} scenes with {why}" for why, count in report.left_out.items()]
+    lines += [f"left out, {why}: {count}" for why, count in report.left_out.items()]
     if report.gone:
         lines.append(f"{report.gone} scenes of an earlier conversion are gone from the source; their files stay")
     return lines
