@@ -49,7 +49,7 @@ def patch_distances(
     """Returns how far a target is made of its source's patches, and how much of the source is in it.
 
     The search is exact, over all patches that lie wholly in the picture. 128x128 pixels against as many take about
-    3 s on one core, and the time grows with the product of the two areas: raise `step` for larger pictures.
+    5 s on one core, and the time grows with the product of the two areas: raise `step` for larger pictures.
 
     Args:
         target, source: uint8 (H, W, 3); the sizes may differ.
@@ -106,7 +106,8 @@ def _patches(values: np.ndarray, patch: int) -> np.ndarray:
 def _rows(patches: np.ndarray, start: int, stop: int) -> np.ndarray:
     """Returns patches number start..stop, in reading order, as rows (n, C * patch * patch)."""
     numbers = np.arange(start, stop)
-    return patches[numbers // patches.shape[1], numbers % patches.shape[1]].reshape(len(numbers), -1)
+    rows: np.ndarray = patches[numbers // patches.shape[1], numbers % patches.shape[1]].reshape(len(numbers), -1)
+    return rows
 
 
 def _feature_map(picture: np.ndarray, vgg: VGG | None, layer: str) -> np.ndarray:
@@ -115,7 +116,8 @@ def _feature_map(picture: np.ndarray, vgg: VGG | None, layer: str) -> np.ndarray
         return picture.astype(np.float32) - 128
     with torch.inference_mode():
         features = vgg(to_tensor(picture[None], vgg.mean.device), [layer])[0]
-    return np.ascontiguousarray(features[0].permute(1, 2, 0).float().cpu().numpy())
+    maps: np.ndarray = features[0].permute(1, 2, 0).float().contiguous().cpu().numpy()
+    return maps
 
 
 def _checked(picture: np.ndarray, patch: int, step: int) -> np.ndarray:
