@@ -222,6 +222,18 @@ def test_a_pale_fringe_is_not_smeared_over_what_lies_below() -> None:
     assert np.abs(np.array(means) - 70).max() < 10
 
 
+def test_where_objects_stand_in_all_sources_further_ones_are_found() -> None:
+    """A lake full of boats: every offset leads to some of them, and no pixel is left to its nearest neighbour."""
+    rng = np.random.default_rng(17)
+    photo = rng.integers(120, 140, (200, 320, 3), dtype=np.uint8)
+    labels = np.full((200, 320), GROUND)
+    for x, y in rng.integers(0, (310, 192), (150, 2)):
+        labels[y : y + 8, x : x + 10] = CAR
+    hole = box(labels.shape, 150, 40, 280, 170)
+    labels[hole] = GROUND
+    assert fill(photo, layout(labels), layout(labels), hole).copied[hole].all()
+
+
 def test_sizes_must_fit() -> None:
     photo, labels = landscape(np.random.default_rng(13), 48)
     with pytest.raises(InputError, match="differ in size"):

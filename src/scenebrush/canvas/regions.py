@@ -11,6 +11,7 @@ from scenebrush.canvas.seams import Blocks, Choices, assign
 from scenebrush.canvas.sources import Sources
 
 _LOOKED_AT = 40_000  # pixels of a region in the graph cut
+_ROUNDS = 4  # searches, each for what the one before it left
 _RING_WEIGHT = 2.5  # of a pixel's ring cost against seams
 
 
@@ -20,12 +21,18 @@ def fill_class(draft: Draft, class_id: int, plan: Plan) -> None:
     mask = draft.inside & (draft.classes == class_id)
     sources = Sources.of_class(atlas, class_id, plan.rng)
     pixels = np.flatnonzero(mask)
-    ring = ring_of(mask, atlas.label_map[0] == class_id, plan.ring)
-    judge = Judge(sources, sample(pixels, plan.rng), sample(ring, plan.rng), plan.scale, inner=draft.inner)
-    moves = choose_moves(judge, reach=plan.reach, most=plan.offsets)
-    if len(moves):
+    ring = sample(ring_of(mask, atlas.label_map[0] == class_id, plan.ring), plan.rng)
+    for _ in range(_ROUNDS):
+        judge = Judge(sources, sample(pixels, plan.rng), ring, plan.scale, inner=draft.inner)
+        moves = choose_moves(judge, reach=plan.reach, most=plan.offsets)
+        if not len(moves):
+            break
         draft.soft |= mask
-        draft.put(sources, pixels, _assigned(judge, moves, pixels, plan))
+        shifts = _assigned(judge, moves, pixels, plan)
+        draft.put(sources, pixels, shifts)
+        pixels = pixels[shifts == 0]  # an object stood where all of these offsets lead: others are looked for
+        if not len(pixels):
+            break
 
 
 def _assigned(judge: Judge, moves: np.ndarray, pixels: np.ndarray, plan: Plan) -> np.ndarray:
