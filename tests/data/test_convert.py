@@ -270,7 +270,7 @@ def test_folders_that_are_in_the_way(source: Path, target: Path, tmp_path: Path)
     with pytest.raises(InputError, match="other classes"):
         convert(tmp_path / "streets", target)
     for wrong in ({"workers": 0}, {"first": 0}, {"settings": Settings(max_side=0)}):
-        with pytest.raises(InputError, match="1 or more"):
+        with pytest.raises(InputError, match="give 1 or more"):
             convert(source, target, **wrong)  # type: ignore[arg-type]
 
 

@@ -92,6 +92,15 @@ def test_a_class_that_the_mapping_has_not_is_named(source: Path, tmp_path: Path)
     assert {(f.kind, f.value) for f in report.errors} == {("unknown id", WALL)} and len(report.errors) == 3
 
 
+def test_one_bad_room_in_the_file_does_not_hide_the_others(source: Path, tmp_path: Path, h5py: Any) -> None:
+    _mapping(source)
+    with h5py.File(source / "nyu_depth_v2_labeled.mat", "r+") as file:
+        file["labels"][1, 300, 200] = 77
+    report = convert(source, tmp_path / "scenes")
+    assert [(f.value, f.pixels) for f in report.errors] == [(77, 1)]
+    assert report.made == {"new": 2} and report.scenes == {"train": 2}
+
+
 def test_broken_files_are_one_line(source: Path, tmp_path: Path) -> None:
     (source / "classMapping40.mat").write_text("nothing")
     with pytest.raises(InputError, match=r"classMapping40\.mat has no variable 'mapClass'"):

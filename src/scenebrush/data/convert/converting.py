@@ -12,7 +12,7 @@ from scenebrush.data.check_files import Finding
 from scenebrush.data.convert.formats import recognise
 from scenebrush.data.convert.journal import Journal, State
 from scenebrush.data.convert.protocol import DataSet, Listing, Settings
-from scenebrush.data.convert.scene_files import Job, source_stamps
+from scenebrush.data.convert.scene_files import Job, Outcome, source_stamps
 from scenebrush.data.convert.workers import run_jobs
 from scenebrush.errors import InputError, nearest_name
 from scenebrush.scene.folder import SceneFolder
@@ -103,66 +103,71 @@ def convert(
     Raises:
         InputError: there is no such data set or split, or the target is in use or of another origin.
     """
-    if workers < 1 or (first is not None and first < 1):
-        raise InputError(f"workers {workers} and first {first} must be 1 or more")
+    settings = settings or Settings()
+    for name, value in (("workers", workers), ("first", first), ("max_side", settings.max_side)):
+        if value is not None and value < 1:
+            raise InputError(f"{name} is {value}; give 1 or more")
     data_set = recognise(source, format)
-    target, settings = _separate(data_set.root, Path(target)), settings or Settings()
-    if settings.max_side is not None and settings.max_side < 1:
-        raise InputError(f"max_side {settings.max_side} must be 1 or more")
-    label_set = data_set.label_set
+    target, label_set = _separate(data_set.root, Path(target)), data_set.label_set
     listing = _chosen(data_set.listing(), splits, first, data_set)
     result = ConvertReport(data_set.root, target, data_set.format, label_set.name)
-    result.findings += [f.relative_to(data_set.root) for f in listing.findings]
     SceneFolder.create(target, label_set)
     with Journal(target, data_set.format) as journal:
-        jobs = _jobs(data_set, listing, target, settings, journal, result)
-        done = len(listing.scenes) - len(jobs)
-        for outcome in run_jobs([job for job, _ in jobs], workers):
-            if outcome.entry is not None:
-                journal.add(outcome.entry)
-            result.findings += [f.relative_to(data_set.root) for f in outcome.findings]
-            done += 1
-            if report is not None:
-                report(done, len(listing.scenes))
-        _sum_up(result, listing, jobs, journal, whole=not splits and first is None)
+        jobs = _jobs(data_set, listing, target, settings, journal)
+        result.kept = len(listing.scenes) - len(jobs)
+        outcomes = _run(jobs, workers, journal, result, report)
+        _sum_up(result, listing, outcomes, journal, whole=not splits and first is None)
     return result
 
 
 def _jobs(
-    data_set: DataSet, listing: Listing, target: Path, settings: Settings, journal: Journal, result: ConvertReport
-) -> list[tuple[Job, str]]:
+    data_set: DataSet, listing: Listing, target: Path, settings: Settings, journal: Journal
+) -> dict[str, tuple[Job, State]]:
     """The scenes that have to be converted, each with why."""
-    jobs: list[tuple[Job, str]] = []
+    jobs: dict[str, tuple[Job, State]] = {}
     for scene in listing.scenes:
         state: State
         try:
             state = journal.state(scene.key, settings.fingerprint, source_stamps(data_set, scene))
         except OSError:
             state = "source changed"  # gone since it was listed, or a broken link: the job will say so
-        if state == "done":
-            result.kept += 1
-        else:
-            jobs.append((Job(data_set, scene, target, settings), state))
+        if state != "done":
+            jobs[scene.key] = (Job(data_set, scene, target, settings), state)
     return jobs
 
 
+def _run(
+    jobs: dict[str, tuple[Job, State]], workers: int, journal: Journal, result: ConvertReport, report: Report | None
+) -> dict[str, Outcome]:
+    """Converts, writes down what was done, and returns the outcomes, {scene: outcome}."""
+    outcomes: dict[str, Outcome] = {}
+    for outcome in run_jobs([job for job, _ in jobs.values()], workers):
+        key = outcome.scene.key
+        outcomes[key] = outcome
+        if outcome.entry is not None:
+            journal.add(outcome.entry)
+            result.made[jobs[key][1]] += not outcome.entry.left_out
+        if report is not None:
+            report(result.kept + len(outcomes), result.kept + len(jobs))
+    return outcomes
+
+
 def _sum_up(
-    result: ConvertReport, listing: Listing, jobs: list[tuple[Job, str]], journal: Journal, *, whole: bool
+    result: ConvertReport, listing: Listing, outcomes: dict[str, Outcome], journal: Journal, *, whole: bool
 ) -> None:
-    bad = {f.file for f in result.errors}
+    """Counts what the target holds, and puts the findings into the order of the source: workers come as they finish."""
+    findings = list(listing.findings)
     for scene in listing.scenes:
-        entry = journal.entries.get(scene.key)
+        entry, outcome = journal.entries.get(scene.key), outcomes.get(scene.key)
         if entry is not None and entry.left_out:
             result.left_out[entry.left_out] += 1
         elif entry is not None:
             result.scenes[scene.split] += 1
+        findings += outcome.findings if outcome is not None else ()
+    result.findings = [f.relative_to(result.source) for f in findings]
+    result.made = +result.made  # without zeros
     keys = {scene.key for scene in listing.scenes}
-    result.made.update(why for job, why in jobs if not bad & _files(job, result.source))
     result.gone = len(journal.entries.keys() - keys) if whole else 0
-
-
-def _files(job: Job, root: Path) -> set[Path]:
-    return {path.relative_to(root) for path in (job.scene.photo, *job.scene.maps)}
 
 
 def _chosen(listing: Listing, splits: Sequence[str], first: int | None, data_set: DataSet) -> Listing:
