@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import subprocess
 import sys
 from importlib import import_module
@@ -12,7 +14,7 @@ import pytest
 from scenebrush import __version__
 from scenebrush.cli import VERBS, split_verb
 from scenebrush.cli.edit_flags import FLAGS, in_order
-from scenebrush.cli.parsing import flags
+from scenebrush.cli.parsing import flags, parse
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -20,6 +22,17 @@ def test_every_verb_has_help_with_an_example(verb, run):
     outcome = run(*verb.split(), "--help")
     assert outcome.code == 0
     assert f"Example: scenebrush {verb}" in " ".join(outcome.out.split())
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_example_of_every_help_page_can_be_copied(verb, run):
+    page = run(*verb.split(), "--help").out
+    example = page[page.index("Example: ") + len("Example: ") :].split("\n\n")[0]
+    lines = re.sub(r"\\\n\s*", "", example).splitlines()
+    assert len(lines) == 1, f"a shell would take this for {len(lines)} commands: {example}"
+    found, rest = split_verb(shlex.split(lines[0])[1:])
+    assert found == verb and rest is not None
+    assert parse(import_module(f"scenebrush.cli.{verb.replace(' ', '_')}").Arguments, verb, rest) is not None
 
 
 def test_help_lists_every_verb(run):

@@ -61,6 +61,16 @@ def test_a_card_knows_its_label_set_by_name_or_in_full(folder):
     assert find_model(folder(method="sesame", label_set={"name": "mine", "classes": []})).label_set == "mine"
 
 
+def test_the_summary_is_the_configs_else_the_cards_first_sentence(folder):
+    path = folder(method="sesame")
+    assert find_model(path).summary == ""
+    (path / "README.md").write_text("# street\n\nEdits streets: draws cars and\npeople. Slow.\n\n| a | b |\n")
+    assert find_model(path).summary == "Edits streets: draws cars and people."
+    assert find_model(folder(method="sesame", summary="Mine")).summary == "Mine"
+    (path / "README.md").write_text("# street\n\n| a | b |\n")
+    assert find_model(folder(method="sesame")).summary == ""
+
+
 def test_the_default_is_a_trained_model_that_knows_the_classes_else_canvas(monkeypatch):
     camvid, nyu = LabelSet.load("camvid"), LabelSet.load("nyuv2")
     cards = [ModelCard("canvas", "canvas"), ModelCard("sesame-street", "sesame", "camvid")]

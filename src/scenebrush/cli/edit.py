@@ -26,13 +26,13 @@ Repeated = UseAppendAction[tuple[str, ...]]
 
 @dataclass
 class Arguments:
-    """Edit a photograph by its label map. The edits are made in the order in which they are given.
+    r"""Edit a photograph by its label map. The edits are made in the order in which they are given.
 
     Beside OUT.png it writes the new label map, OUT.labels.png, and OUT.instances.png where there are instances.
     Outside the edited places every pixel of OUT.png is that of PHOTO.
 
-    Example: scenebrush edit street.jpg --labels street.png --label-set camvid --erase 240,180
-    --move 300,200:40,0:1.2 --add car:mask.png@120,260 -o out.png
+    Example: scenebrush edit street.jpg --labels street.png --label-set camvid --erase 240,180 \
+        --move 300,200:40,0:1.2 --add car:mask.png@120,260 -o out.png
     """
 
     photo: Annotated[Positional[Path], arg(metavar="PHOTO")]

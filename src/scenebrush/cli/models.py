@@ -14,7 +14,7 @@ from scenebrush.methods import list_models
 
 @dataclass
 class Arguments:
-    """List the models that are here, each with the label set it knows.
+    """List the models that are here, each with the label set it knows. A model folder's README.md is its card.
 
     Example: scenebrush models
     """
@@ -29,10 +29,16 @@ def run(arguments: Arguments, argv: Sequence[str]) -> None:
     if arguments.json:
         say_json(
             [
-                {"name": c.name, "method": c.method, "label_set": c.label_set, "path": c.path and str(c.path)}
+                {
+                    "name": c.name,
+                    "method": c.method,
+                    "label_set": c.label_set,
+                    "summary": c.summary,
+                    "path": c.path and str(c.path),
+                }
                 for c in cards
             ]
         )
         return
     for card in cards:
-        say(f"{card.name:<16} {card.label_set or 'any label set':<16} {card.summary}")
+        say(f"{card.name:<16} {card.label_set or 'any label set':<16} {card.summary}".rstrip())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +71,7 @@ class ModelCard:
         method: the folder in `scenebrush.methods` that reads it.
         label_set: name of the label set it was trained on, or None where any will do.
         path: the model folder, or None for a method without weights.
-        summary: one line for people.
+        summary: one line for people: the config's, else the first sentence of the card, README.md.
     """
 
     name: str
@@ -86,11 +87,22 @@ class ModelCard:
         label_set = config.get("label_set")
         if isinstance(label_set, dict):
             label_set = label_set.get("name")
-        return cls(folder.name, str(config["method"]), label_set, folder, str(config.get("summary", "")))
+        summary = str(config.get("summary") or _first_sentence(folder / "README.md"))
+        return cls(folder.name, str(config["method"]), label_set, folder, summary)
 
     def fits(self, label_set: LabelSet) -> bool:
         """Returns whether the model knows the classes of this label set."""
         return self.label_set is None or self.label_set == label_set.name
+
+
+def _first_sentence(card: Path) -> str:
+    """Returns the first sentence below the title of a model card; nothing where there is none."""
+    if not card.is_file():
+        return ""
+    text = re.sub(r"\A(?:#.*\n|\s*\n)*", "", card.read_text(encoding="utf-8"))
+    paragraph = text.partition("\n\n")[0]
+    prose = not paragraph.startswith(("|", "-", "#", "`", "!"))
+    return re.split(r"(?<=\.)\s", " ".join(paragraph.split()))[0] if prose else ""
 
 
 def read_config(folder: Path) -> dict[str, Any]:

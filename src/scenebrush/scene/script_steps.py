@@ -59,7 +59,10 @@ class Sources:
         try:
             return self.label_set.find(name).id
         except LabelError as error:
-            raise LabelError(f"unknown class {name!r}{_hint(error)}") from error
+            raise LabelError(f"unknown class {name!r}{_hint(error) or self._classes()}") from error
+
+    def _classes(self) -> str:
+        return f"; label set {self.label_set.name!r} has {', '.join(c.name for c in self.label_set.classes)}"
 
     def mask(self, path: str) -> np.ndarray:
         """Returns a mask file, bool (h, w)."""
