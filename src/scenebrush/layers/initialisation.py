@@ -14,3 +14,17 @@ def xavier_(network: nn.Module, gain: float = 0.02, *, generator: torch.Generato
             nn.init.xavier_normal_(module.weight, gain, generator=generator)
             if module.bias is not None:
                 module.bias.zero_()
+
+
+@torch.no_grad()
+def normal_(network: nn.Module, deviation: float = 0.02, *, generator: torch.Generator | None = None) -> None:
+    """Draws every convolution's weight from N(0, deviation) and batch norm's scale from N(1, deviation).
+
+    pix2pix and pix2pixHD start so. Biases of convolutions stay at torch's own draw, batch norm's shift becomes 0.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            module.weight.normal_(0.0, deviation, generator=generator)
+        elif isinstance(module, nn.BatchNorm2d) and module.affine:
+            module.weight.normal_(1.0, deviation, generator=generator)
+            module.bias.zero_()
