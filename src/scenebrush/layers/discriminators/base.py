@@ -10,7 +10,8 @@ method calls it. It works in two steps, so that what depends on the condition al
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple, cast
 
 import torch
@@ -102,3 +103,12 @@ def split(features: Sequence[Sequence[Tensor]], logits: Sequence[Tensor], count:
     maps = [[m.chunk(count) for m in scale] for scale in features]
     predictions = [d.chunk(count) for d in logits]
     return [Judgement([[m[i] for m in scale] for scale in maps], [d[i] for d in predictions]) for i in range(count)]
+
+
+@contextmanager
+def resting(network: nn.Module) -> Iterator[None]:
+    """Keeps spectral norm from going on: fake and real features are to be compared under the same weights."""
+    training = network.training
+    network.eval()
+    yield
+    network.train(training)

@@ -29,7 +29,7 @@ LEVELS: Final = 3
 """Levels that are judged, finest first: at 1/4, 1/8 and 1/16 of the image's size."""
 
 SMALLEST: Final = 2 ** len(ENCODER_WIDTHS) + 1
-"""Sides in pixels: the coarsest map needs more than one place for its instance norm."""
+"""The longer side in pixels: the coarsest map needs more than one place for its instance norm."""
 
 
 class FeaturePyramidDiscriminator(ConditionalDiscriminator):
@@ -61,7 +61,7 @@ class FeaturePyramidDiscriminator(ConditionalDiscriminator):
         return [self.embedding(shares(condition, size)) for size in sizes]
 
     def judge(self, embedded: Sequence[Tensor], images: Sequence[Tensor]) -> list[Judgement]:
-        """Returns one `Judgement` per batch of images, one pass for all; `InputError` for sides below 33 pixels."""
+        """Returns one `Judgement` per batch of images, one pass for all; `InputError` where both sides are below 33."""
         _check_size(images[0])
         seen = self._encode(torch.cat(list(images)))
         logits: list[Tensor] = []
@@ -97,8 +97,10 @@ def _layer(in_channels: int, out_channels: int, *, kernel: int = 3, stride: int 
 
 def _check_size(image: Tensor) -> None:
     height, width = image.shape[2:]
-    if min(height, width) < SMALLEST:
-        raise InputError(f"image is {width}x{height}; feature_pyramid needs sides of at least {SMALLEST}; take more")
+    if max(height, width) < SMALLEST:
+        raise InputError(
+            f"image is {width}x{height}; feature_pyramid needs a side of {SMALLEST} or more; take larger windows"
+        )
 
 
 def _halved(size: int, times: int) -> int:
