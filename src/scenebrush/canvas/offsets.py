@@ -20,7 +20,7 @@ _LENGTH_COST = 0.05  # colour steps for each pixel of an offset's length, at 128
 _GOOD = 30.0  # a score below which mirrored and scaled sources are not looked at
 _FINE_FROM = 1.5  # the scale from which periods along the axes are looked for
 _ODD_WEIGHT = 0.5  # of how far a source is lighter or darker than anything on the ring
-_RIM_COST = np.float32(15)  # of a source with another class near it, for a pixel that has none near
+_RIM_COST = np.float32(30)  # of a source with another class near it, for a pixel that has none near
 _LEAST_RING = 20  # pixels on the ring that tell how light a region is
 _VARIANT_COST = 20.0  # cost of a mirrored or scaled source, in colour steps
 

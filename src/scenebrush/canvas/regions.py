@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from scenebrush.canvas.draft import Draft
@@ -11,7 +13,7 @@ from scenebrush.canvas.seams import Blocks, Choices, assign
 from scenebrush.canvas.sources import Sources
 
 _LOOKED_AT = 40_000  # pixels of a region in the graph cut
-_ROUNDS = 4  # searches, each for what the one before it left
+_ROUNDS, _FURTHER = 3, 2  # searches for what the one before it left, and the moves that each may add
 _RING_WEIGHT = 2.5  # of a pixel's ring cost against seams
 
 
@@ -22,17 +24,25 @@ def fill_class(draft: Draft, class_id: int, plan: Plan) -> None:
     sources = Sources.of_class(atlas, class_id, plan.rng)
     pixels = np.flatnonzero(mask)
     ring = sample(ring_of(mask, atlas.label_map[0] == class_id, plan.ring), plan.rng)
-    for _ in range(_ROUNDS):
-        judge = Judge(sources, sample(pixels, plan.rng), ring, plan.scale, inner=draft.inner)
-        moves = choose_moves(judge, reach=plan.reach, most=plan.offsets)
-        if not len(moves):
-            break
+    judge = Judge(sources, sample(pixels, plan.rng), ring, plan.scale, inner=draft.inner)
+    moves = choose_moves(judge, reach=plan.reach, most=plan.offsets)
+    if len(moves):
+        moves = _completed(judge, moves, pixels, plan)
         draft.soft |= mask
-        shifts = _assigned(judge, moves, pixels, plan)
-        draft.put(sources, pixels, shifts)
-        pixels = pixels[shifts == 0]  # an object stood where all of these offsets lead: others are looked for
+        draft.put(sources, pixels, _assigned(judge, moves, pixels, plan))
+
+
+def _completed(judge: Judge, moves: np.ndarray, pixels: np.ndarray, plan: Plan) -> np.ndarray:
+    """The moves and further ones for pixels that none of them fills: an object stands where all of them lead."""
+    for _ in range(_ROUNDS):
+        pixels = pixels[~judge.covers(moves, pixels).any(axis=0)]
         if not len(pixels):
             break
+        further = choose_moves(replace(judge, samples=sample(pixels, plan.rng)), reach=plan.reach, most=_FURTHER)
+        if not len(further):
+            break
+        moves = np.concatenate([moves, further])
+    return moves
 
 
 def _assigned(judge: Judge, moves: np.ndarray, pixels: np.ndarray, plan: Plan) -> np.ndarray:
