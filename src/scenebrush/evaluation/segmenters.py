@@ -84,6 +84,8 @@ class Segmenter:
         if not shipped and not str(spec).endswith(".onnx"):
             hint = nearest_name(str(spec), SEGMENTERS)
             raise InputError(f"unknown segmenter {str(spec)!r}{hint}; give {', '.join(SEGMENTERS)} or FILE.onnx")
+        if not shipped and not Path(spec).is_file():
+            raise InputError(f"{spec} does not exist; give the .onnx file of a segmenter, or {', '.join(SEGMENTERS)}")
         source = shipped_mapping(str(spec)) if shipped else Path(spec).with_suffix(".json")
         mapping = SegmenterMapping.read(source)
         mapping.words_for(label_set, str(source))  # before the weights are looked for: the cheaper error first
@@ -134,7 +136,7 @@ class Segmenter:
         if least < 0 or most >= len(self._reading):
             wrong = least if least < 0 else most
             raise InputError(f"{self._source}: the network gave class {wrong}, but {len(self._reading)} are named")
-        kept = [round(n * part / whole) for n, part, whole in zip(classes.shape, inside, size, strict=True)]
+        kept = [max(1, round(n * part / whole)) for n, part, whole in zip(classes.shape, inside, size, strict=True)]
         return _nearest(self._reading[classes[: kept[0], : kept[1]]], photo.shape[:2])
 
 
@@ -158,11 +160,9 @@ def onnx_network(path: Path, output: int = 0, threads: int | None = None) -> Net
     """Returns a network of one input from an ONNX file, on the CPU.
 
     Raises:
-        InputError: the file is missing, or has other than one input, or no output of that index.
+        InputError: it has other than one input, or no output of that index.
         ModelError: onnxruntime is not installed, or cannot read the file.
     """
-    if not path.is_file():
-        raise InputError(f"{path} does not exist; give the .onnx file of a segmenter, or {', '.join(SEGMENTERS)}")
     runtime = _onnxruntime(path)
     options = runtime.SessionOptions()
     options.log_severity_level = 3
