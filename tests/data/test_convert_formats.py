@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +109,57 @@ def test_cocostuff_under_other_names(tmp_path: Path) -> None:
     assert convert(tmp_path / "a", tmp_path / "scenes").scenes == {"train": 2, "val": 1}
 
 
+def test_cocostuff_objects_come_from_its_list(tmp_path: Path) -> None:
+    """Two cars, the small one in front of the large one; a person on a wall, and a crowd."""
+    ids = np.full((40, 60), 148)
+    ids[10:30, 5:40], ids[2:9, 50:58] = 2, 0  # cars, person
+    ids[20:25, 50:60] = 0  # people in a crowd
+    for stem in ("000000000007", "000000000008"):
+        trees.save(tmp_path / "a" / "train2017" / f"{stem}.jpg", np.zeros((40, 60, 3), np.uint8))
+        trees.save(tmp_path / "a" / "stuffthingmaps" / "train2017" / f"{stem}.png", ids)
+    objects: list[dict[str, object]] = [
+        _object(7, 3, _box(20, 15, 35, 25)),
+        _object(8, 3, _box(5, 10, 12, 30)),
+        _object(7, 3, _box(5, 10, 40, 30)),
+        _object(7, 1, _box(48, 0, 60, 12)),  # larger than its labels
+        _object(7, 3, _box(0, 35, 10, 40)),  # a car on the road: dropped
+        _object(7, 1, {"counts": [5, 5], "size": [40, 60]}, iscrowd=1),
+    ]
+    everything = {"info": {"description": "Å [list]"}, "images": [], "annotations": objects, "categories": [{"id": 1}]}
+    (tmp_path / "a" / "annotations").mkdir()
+    path = tmp_path / "a" / "annotations" / "instances_train2017.json"
+    path.write_text(json.dumps(everything, ensure_ascii=False), encoding="utf-8")
+    assert convert(tmp_path / "a", tmp_path / "scenes", workers=2).ok
+    folder = SceneFolder.open(tmp_path / "scenes")
+    expected = np.zeros((40, 60), int)
+    expected[10:30, 5:40], expected[15:25, 20:35], expected[2:9, 50:58] = 1, 3, 2  # by size: 700, 150, 144 pixels
+    expected[expected == 3], expected[expected == 2] = 9, 3
+    expected[expected == 9] = 2
+    np.testing.assert_array_equal(folder.scene("train", "000000000007").layout.instance_map, expected)
+    other = folder.scene("train", "000000000008").layout.instance_map
+    assert other is not None and (other > 0).sum() == 7 * 20
+    path.write_text("{}")
+    with pytest.raises(InputError, match=r"instances_train2017\.json is no list of COCO's objects"):
+        convert(tmp_path / "a", tmp_path / "scenes")
+
+
+def _box(left: int, top: int, right: int, bottom: int) -> list[list[float]]:
+    """A box's polygon, as COCO writes it: its pixels go from left to right - 1."""
+    return [[left, top, right, top, right, bottom, left, bottom]]
+
+
+def _object(picture: int, category: int, segmentation: object, iscrowd: int = 0) -> dict[str, object]:
+    flat = segmentation[0] if isinstance(segmentation, list) else [0, 0, 0, 0, 0, 0]
+    area = (flat[4] - flat[0]) * (flat[5] - flat[1])
+    return {
+        "segmentation": segmentation,
+        "area": area,
+        "iscrowd": iscrowd,
+        "image_id": picture,
+        "category_id": category,
+    }
+
+
 def test_camvid_colours_are_all_thirty_two_and_the_11_classes() -> None:
     table = color_table()
     assert len(table) == 32 and sorted(set(table.values())) == list(range(12))
@@ -123,6 +175,16 @@ def test_camvid_splits_are_those_of_the_copy_with_splits(shared: Path) -> None:
     for split in ("train", "val", "test"):
         stems = [p.stem for p in (shared / "data" / "camvid" / split / "images").iterdir()]
         assert stems and {split_of(stem) for stem in stems} == {split}
+
+
+def test_camvid_colours_in_palettes(tmp_path: Path) -> None:
+    drawn = trees.camvid(tmp_path / "a")
+    for path in (tmp_path / "a" / "LabeledApproved_full").iterdir():
+        with Image.open(path) as image:
+            image.convert("P", palette=Image.Palette.ADAPTIVE, colors=32).save(path)
+    assert convert(tmp_path / "a", tmp_path / "scenes").ok
+    layout = SceneFolder.open(tmp_path / "scenes").scene("val", "0016E5_07959").layout
+    np.testing.assert_array_equal(layout.label_map, drawn["val/0016E5_07959"].labels)
 
 
 def test_camvid_copies_with_split_folders_of_colours(tmp_path: Path) -> None:

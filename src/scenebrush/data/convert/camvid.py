@@ -18,6 +18,8 @@ from scenebrush.data.convert.protocol import Listing, PhotoFiles, Settings, Sour
 from scenebrush.scene.label_set import LabelSet
 
 PHOTOS, MAPS = "701_StillsRaw_full", "LabeledApproved_full"
+ORIGINAL = "_L"
+"""How the names of the original's maps end, which hold colours."""
 SPLITS = ("train", "val", "test")
 _ENDINGS = ("annot", "_labels")  # trainannot (SegNet), train_labels (the copies with split folders of colour maps)
 
@@ -57,7 +59,7 @@ class CamVid(PhotoFiles):
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """Returns the labels; colours of the 32 classes are grouped into 11, ids stay. There are no instances."""
         path, label_set = scene.maps[0], self.label_set
-        values = read_values(path, settings)
+        values = read_values(path, settings, palette_is_colors=path.stem.endswith(ORIGINAL))
         check_size(path, values.shape[:2], size)
         if values.ndim == 3:
             return recode_colors(path, values, color_table(), label_set, settings), None
@@ -98,8 +100,8 @@ def _facts() -> dict[str, Any]:
 
 
 def _maps(folder: Path) -> Stems:
-    """Maps by their photo's name: the original's end in `_L`."""
+    """Maps by their photo's name."""
     found: Stems = {}
     for name, files in pictures(folder).items():
-        found.setdefault(name.removesuffix("_L"), []).extend(files)
+        found.setdefault(name.removesuffix(ORIGINAL), []).extend(files)
     return found

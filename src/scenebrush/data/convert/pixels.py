@@ -18,8 +18,10 @@ _SHOWN = 20
 """So many wrong values of one file are listed."""
 
 
-def read_values(path: Path, settings: Settings) -> np.ndarray:
+def read_values(path: Path, settings: Settings, *, palette_is_colors: bool = False) -> np.ndarray:
     """Returns a map's values: int32 (H, W), or uint8 (H, W, 3) of a colour picture.
+
+    A palette picture has the values of its indices, or with `palette_is_colors` of its colours.
 
     Raises:
         BadSource: a JPEG, which blurs values.
@@ -28,7 +30,7 @@ def read_values(path: Path, settings: Settings) -> np.ndarray:
     with open_picture(path, settings.max_megapixels) as image:
         if image.format in ("JPEG", "MPO"):
             raise BadSource([Finding(path, "mode", "is a JPEG, which blurs ids", "take the PNG", "JPEG")])
-        if image.mode in ("RGB", "RGBA", "RGBX"):
+        if image.mode in ("RGB", "RGBA", "RGBX") or (palette_is_colors and image.mode == "P"):
             return np.asarray(image.convert("RGB"))
         if image.mode in ("LA", "PA", "CMYK", "F"):
             raise BadSource([_mode(path, image.mode)])
@@ -41,14 +43,6 @@ def read_ids(path: Path, settings: Settings) -> np.ndarray:
     if values.ndim != 2:
         raise BadSource([_mode(path, "RGB")])
     return values
-
-
-def read_colors(path: Path, settings: Settings) -> np.ndarray:
-    """Returns a colour map, uint8 (H, W, 3), of an RGB or palette picture."""
-    with open_picture(path, settings.max_megapixels) as image:
-        if image.format in ("JPEG", "MPO"):
-            raise BadSource([Finding(path, "mode", "is a JPEG, which blurs colours", "take the PNG", "JPEG")])
-        return np.asarray(image.convert("RGB"))
 
 
 def recode(
@@ -76,15 +70,19 @@ def recode_colors(
     path: Path, rgb: np.ndarray, table: Mapping[Color, int], label_set: LabelSet, settings: Settings
 ) -> np.ndarray:
     """Returns the ids of a colour map's colours, int32 (H, W); raises as `recode` does."""
-    packed = rgb.astype(np.int32) @ np.array([1 << 16, 1 << 8, 1], np.int32)
-    codes, inverse, counts = np.unique(packed, return_inverse=True, return_counts=True)
-    colors = [(int(c) >> 16, (int(c) >> 8) & 255, int(c) & 255) for c in codes]
-    wrong = {color: int(n) for color, n in zip(colors, counts, strict=True) if color not in table}
-    void = label_set.ignore_id if settings.unknown_as_void else None
-    if wrong and void is None:
-        raise BadSource(_unknown_colors(path, wrong))
-    ids = np.array([table.get(color, void or 0) for color in colors], np.int32)
-    return ids[inverse].reshape(rgb.shape[:2])
+    codes = rgb.astype(np.int32) @ np.array([1 << 16, 1 << 8, 1], np.int32)
+    lookup = np.full(1 << 24, -1, np.int32)  # ten times faster than sorting the pixels
+    for (r, g, b), id_ in table.items():
+        lookup[(r << 16) | (g << 8) | b] = id_
+    ids: np.ndarray = lookup[codes]
+    unknown = ids < 0
+    if unknown.any():
+        if not settings.unknown_as_void or label_set.ignore_id is None:
+            wrong, counts = np.unique(codes[unknown], return_counts=True)
+            colors = [(c >> 16, (c >> 8) & 255, c & 255) for c in wrong.tolist()]
+            raise BadSource(_unknown_colors(path, dict(zip(colors, counts.tolist(), strict=True))))
+        ids[unknown] = label_set.ignore_id
+    return ids
 
 
 def settle_instances(numbers: np.ndarray, label_map: np.ndarray, label_set: LabelSet) -> np.ndarray:

@@ -14,6 +14,9 @@ from scenebrush.errors import InputError
 from scenebrush.scene.files import MAX_MEGAPIXELS
 from scenebrush.scene.label_set import LabelSet
 
+Places = tuple[tuple[int, int], ...]
+"""First and last bytes in a file."""
+
 
 @dataclass(frozen=True)
 class SourceScene:
@@ -25,6 +28,7 @@ class SourceScene:
         photo: the photo's file, or the container that holds it.
         maps: the files that label and instance map are made of.
         index: its place in a container.
+        places: where its objects stand in the last of `maps`, if that holds those of all pictures.
     """
 
     split: str
@@ -32,6 +36,7 @@ class SourceScene:
     photo: Path
     maps: tuple[Path, ...]
     index: int = 0
+    places: Places = ()
 
     @property
     def key(self) -> str:
