@@ -90,8 +90,7 @@ def train(
             losses.add({**parts, "loss": loss})
             made.append((batch, fake))
         _check(losses.mean(), step, run)
-        state.generator_optimizer.step()
-        state.generator_optimizer.zero_grad(set_to_none=True)
+        gradient = state.step_generator(fabric, recipe)
 
         if state.discriminator_optimizer is not None and trainee.adversarial(stage_index):
             for batch, fake in made:
@@ -113,7 +112,7 @@ def train(
             report(state.step, recipe.total_steps, losses.mean())
         if state.step % recipe.log_every == 0 or last:
             facts = {"step": state.step, "stage": stage.name, "seconds": round(spent + seconds, 1)}
-            log.write({**facts, **losses.mean()})
+            log.write({**facts, **losses.mean(), "gradient": round(float(gradient), 4)})
         if fabric.is_global_zero and (state.step % recipe.sample_every == 0 or last or out_of_time):
             _write_sheet(trainee.sample(state.averaged), run / "samples" / f"step-{state.step:07d}.png")
         if state.step % recipe.checkpoint_every == 0 or last or out_of_time:

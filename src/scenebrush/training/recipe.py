@@ -55,12 +55,18 @@ class Stage(_Strict):
 
 
 class OptimizerSpec(_Strict):
-    """Adam with two time scales (facts 1.6); linear decay to 0 from `decay_from` of all steps on."""
+    """Adam with two time scales (facts 1.6); linear decay to 0 from `decay_from` of all steps on.
+
+    The rates rise from 0 over the first `warmup` steps. `clip` is the largest norm of the generator's gradient (0 = any):
+    a network without norms can be thrown by a single window into a state that it never leaves (tanh saturates).
+    """
 
     generator: float = Field(default=1e-4, gt=0)
     discriminator: float = Field(default=4e-4, gt=0)
     betas: tuple[float, float] = (0.0, 0.9)
     decay_from: float = Field(default=0.5, ge=0, le=1)
+    warmup: int = Field(default=0, ge=0)
+    clip: float = Field(default=0.0, ge=0)
 
 
 class Recipe(_Strict):

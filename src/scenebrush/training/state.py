@@ -48,13 +48,22 @@ class TrainingState:
         return cls(generator, averaged, discriminator, generator_optimizer, discriminator_optimizer)
 
     def set_learning_rates(self, recipe: Recipe, stage: Stage) -> None:
-        """Sets the rates of the next step: constant, then falling linearly towards 0 after the last step."""
+        """Sets the rates of the next step: rising, constant, then falling linearly towards 0 after the last step."""
         share, begin = self.step / recipe.total_steps, recipe.optimizer.decay_from
         factor = stage.learning_rate * (1.0 if share < begin else (1 - share) / max(1 - begin, 1e-9))
+        factor *= min(1.0, (self.step + 1) / max(recipe.optimizer.warmup, 1))
         rates = (recipe.optimizer.generator, recipe.optimizer.discriminator)
         for optimizer, rate in zip((self.generator_optimizer, self.discriminator_optimizer), rates, strict=True):
             for group in optimizer.param_groups if optimizer is not None else ():
                 group["lr"] = rate * factor
+
+    def step_generator(self, fabric: Fabric, recipe: Recipe) -> torch.Tensor:
+        """Moves the generator by its gradients, clipped as the recipe says; returns their norm before clipping."""
+        most = recipe.optimizer.clip or float("inf")
+        norm = fabric.clip_gradients(self.generator, self.generator_optimizer, max_norm=most, error_if_nonfinite=False)
+        self.generator_optimizer.step()
+        self.generator_optimizer.zero_grad(set_to_none=True)
+        return torch.as_tensor(norm).detach()
 
     @torch.no_grad()
     def average(self, decay: float) -> None:
