@@ -9,7 +9,6 @@ from torch import nn
 from scenebrush.layers.initialisation import normal_
 from scenebrush.layers.norms import InstanceNorm
 
-
 LAYOUTS = [torch.contiguous_format, torch.channels_last]
 
 

@@ -13,6 +13,8 @@ from scenebrush.losses.adversarial import (
     hinge_generator,
     hinge_real,
     hinge_targets,
+    least_squares_discriminator,
+    least_squares_generator,
 )
 
 
@@ -80,3 +82,11 @@ def test_an_untouched_patch_gives_no_gradient_to_the_generator() -> None:
 def test_half_precision_logits_are_summed_in_float32() -> None:
     low = [torch.full((1, 1, 100, 100), 0.1).bfloat16()]
     assert hinge_fake(low).dtype == torch.float32
+
+
+def test_least_squares_are_means_over_places_then_sums_over_scales() -> None:
+    loss = least_squares_discriminator(REAL, FAKE)
+    assert float(loss.real) == pytest.approx((1 + 0.25 + 1) / 3 + 4)  # (D - 1)^2
+    assert float(loss.fake) == pytest.approx((4 + 0.25 + 9) / 3 + 0)  # D^2
+    assert float(least_squares_generator(FAKE)) == pytest.approx((9 + 2.25 + 4) / 3 + 1)
+    assert least_squares_generator([d.bfloat16() for d in FAKE]).dtype == torch.float32

@@ -43,7 +43,7 @@ class InstanceNorm(nn.Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """Returns `input` (B, C, H, W), every channel of every sample with mean 0 and variance 1, in its own layout."""
-        samples = [F.batch_norm(one, None, None, training=True, eps=self.eps) for one in input.split(1)]
+        samples = [F.batch_norm(one, None, None, training=True, eps=self.eps) for one in torch.split(input, 1)]
         return samples[0] if len(samples) == 1 else torch.cat(samples)
 
     def extra_repr(self) -> str:

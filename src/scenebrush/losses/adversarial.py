@@ -1,7 +1,8 @@
-"""Hinge losses of patch discriminators, over several scales and with a choice of which patches count.
+"""Adversarial losses of patch discriminators over several scales: hinge and least squares.
 
-All functions take the logits of each scale, a sequence of (B, 1, h, w), and return the mean over the
-scales of the mean over the positions (SESAME Eq. 4-6, SPADE). A weight map says which positions count.
+All functions take the logits of each scale, a sequence of (B, 1, h, w). The hinge losses return the mean over the
+scales of the mean over the positions (SESAME Eq. 4-6, SPADE), and a weight map says which positions count. The
+least-squares losses return the SUM over the scales, as pix2pixHD's loss weights expect.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ UntouchedPatches = Literal["fake", "real", "ignore"]
 
 
 class DiscriminatorLoss(NamedTuple):
-    """The two hinge terms of a discriminator step; the step minimises `total`."""
+    """The two terms of a discriminator step; the step minimises `total` (least squares: half of it)."""
 
     fake: Tensor
     real: Tensor
@@ -69,6 +70,24 @@ def hinge_discriminator(
         targets = [1 - 2 * t.float() for t in touched]  # touched -> -1, untouched -> +1
         return DiscriminatorLoss(hinge_targets(fake, targets), hinge_real(real))
     return DiscriminatorLoss(hinge_fake(fake, touched), hinge_real(real, touched))
+
+
+def least_squares(logits: Sequence[Tensor], target: float) -> Tensor:
+    """Returns the sum over scales of E[(D - target)^2] (LSGAN, Mao et al. 2017; pix2pixHD)."""
+    return torch.stack([(d.float() - target).square().mean() for d in logits]).sum()
+
+
+def least_squares_generator(logits: Sequence[Tensor]) -> Tensor:
+    """Returns E[(D - 1)^2] on fakes, summed over scales: what the generator minimises."""
+    return least_squares(logits, 1.0)
+
+
+def least_squares_discriminator(real: Sequence[Tensor], fake: Sequence[Tensor]) -> DiscriminatorLoss:
+    """Returns E[D^2] on fakes and E[(D - 1)^2] on real photos, each summed over scales.
+
+    pix2pixHD's discriminator step minimises half of their sum.
+    """
+    return DiscriminatorLoss(least_squares(fake, 0.0), least_squares(real, 1.0))
 
 
 def generator_weights(

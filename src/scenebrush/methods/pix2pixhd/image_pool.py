@@ -1,0 +1,50 @@
+"""A history of fakes for the discriminator (Shrivastava et al. 2017; off in pix2pixHD's own scripts)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+class ImagePool:
+    """Gives the discriminator, half of the time, an older fake in place of the new one.
+
+    What it keeps are whole discriminator inputs, condition and picture together: an old fake under a new condition
+    would be wrong for another reason. All of one run have one size, as its windows do.
+    """
+
+    def __init__(self, size: int) -> None:
+        """Makes an empty pool of at most `size` pairs; 0 = none, and every fake comes back as it is."""
+        self.size = size
+        self.kept: list[Tensor] = []
+
+    def query(self, condition: Tensor, image: Tensor, *, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Returns conditions (B, S, H, W) and images (B, 3, H, W) to be judged as fake, without gradients.
+
+        While the pool is not full every pair is kept and comes back. Then each is, with probability 1/2, exchanged
+        for a random one of the pool. `generator` is a CPU generator.
+        """
+        condition, image = condition.detach(), image.detach()
+        if not self.size:
+            return condition, image
+        pairs = torch.cat([condition, image], 1)
+        chosen = torch.stack([self._exchange(pair, generator) for pair in pairs])
+        return chosen[:, : condition.shape[1]], chosen[:, condition.shape[1] :]
+
+    def state_dict(self) -> dict[str, list[Tensor]]:
+        """Returns what a checkpoint must hold for a run to go on as if it had not stopped."""
+        return {"kept": [pair.clone() for pair in self.kept]}
+
+    def load_state_dict(self, state: dict[str, list[Tensor]]) -> None:
+        """Takes the pairs of a checkpoint."""
+        self.kept = [pair.clone() for pair in state["kept"][: self.size]]
+
+    def _exchange(self, pair: Tensor, generator: torch.Generator) -> Tensor:
+        if len(self.kept) < self.size:
+            self.kept.append(pair.clone())
+            return pair
+        if torch.rand((), generator=generator) < 0.5:
+            return pair
+        place = int(torch.randint(self.size, (), generator=generator))
+        older, self.kept[place] = self.kept[place].to(pair.device), pair.clone()
+        return older

@@ -1,0 +1,127 @@
+"""Builds pix2pixHD's networks from a configuration; generator and feature encoder answer to a batch together."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from scenebrush.errors import InputError
+from scenebrush.methods.pix2pixhd.blocks import NORMS
+from scenebrush.methods.pix2pixhd.boundaries import object_map
+from scenebrush.methods.pix2pixhd.config import Pix2PixHDConfig
+from scenebrush.methods.pix2pixhd.discriminator import MultiscaleDiscriminator
+from scenebrush.methods.pix2pixhd.encoder import FeatureEncoder, ObjectFeatures, pool_objects
+from scenebrush.methods.pix2pixhd.generator import CoarseToFineGenerator
+from scenebrush.methods.pix2pixhd.preprocess import (
+    Condition,
+    LayoutBatch,
+    crop,
+    pad_map,
+    prepare,
+    shrink_image,
+    with_styles,
+)
+
+AnyModule = TypeVar("AnyModule", bound=nn.Module)
+
+
+class Pix2PixHDNetworks(nn.Module):
+    """Generator and, with styles, encoder behind one call: they are trained and averaged together."""
+
+    def __init__(self, config: Pix2PixHDConfig, *, every_level: bool = False) -> None:
+        """Builds both; `every_level` gives each level a head, to train coarse to fine (`schedule`)."""
+        super().__init__()
+        self.config = config
+        norm = NORMS[config.norm]
+        self.generator = CoarseToFineGenerator(
+            config.generator_channels,
+            width=config.width,
+            num_downsamplings=config.num_downsamplings,
+            num_blocks=config.num_blocks,
+            num_enhancers=config.num_enhancers,
+            num_enhancer_blocks=config.num_enhancer_blocks,
+            norm=norm,
+            every_level=every_level,
+        )
+        self.encoder: FeatureEncoder | None = None
+        if config.num_features:
+            self.encoder = FeatureEncoder(
+                config.num_features,
+                width=config.encoder_width,
+                num_downsamplings=config.encoder_downsamplings,
+                norm=norm,
+            )
+
+    def forward(self, batch: LayoutBatch, level: int | None = None) -> Tensor:
+        """Returns pictures (B, 3, H, W) in [-1, 1] of a batch of the level's size, in the styles of its photos."""
+        condition = self.condition(batch.label_map, batch.instance_map)
+        styles = None
+        if self.encoder is not None:
+            styles = self.encode(batch.image, batch.label_map, batch.instance_map, level=level).spread()
+        picture: Tensor = self.generator(with_styles(condition.semantics, styles), level)
+        return picture
+
+    def condition(self, label_map: Tensor, instance_map: Tensor | None = None) -> Condition:
+        """Returns the condition of a layout; see `preprocess.prepare`."""
+        config = self.config
+        return prepare(label_map, instance_map, num_classes=config.num_classes, boundaries=config.boundaries)
+
+    def encode(
+        self, image: Tensor, label_map: Tensor, instance_map: Tensor | None = None, *, level: int | None = None
+    ) -> ObjectFeatures:
+        """Returns the style of every object of photos (B, 3, H, W) in [-1, 1] of the level's size.
+
+        The encoder always sees what the global generator sees, the photo at the coarsest size, so that styles mean the
+        same at every level; the means are taken over the objects at full size, where none is lost.
+        """
+        if self.encoder is None:
+            raise InputError("this pix2pixHD model has no feature encoder; leave the style photo out")
+        times = self.config.num_enhancers if level is None else level
+        features = self.encoder.features(shrink_image(image, times))
+        if times:
+            features = F.interpolate(features, scale_factor=float(2**times), mode="nearest")
+        by_class = self.config.pooling == "class"
+        return pool_objects(features, object_map(label_map, None if by_class else instance_map))
+
+    def synthesize(
+        self, label_map: Tensor, instance_map: Tensor | None = None, *, styles: Tensor | None = None
+    ) -> Tensor:
+        """Returns the picture (B, 3, H, W) in [-1, 1] of a layout of any size, no photo needed.
+
+        The layout is padded to what the network takes and the picture cropped. `styles` (B, F, H, W) are the objects'
+        features (`styles.StyleBook.feature_map`), by default 0. Nothing is kept for a gradient.
+        """
+        condition = self.condition(label_map, instance_map)
+        if styles is None and self.encoder is not None:
+            batch, _, height, width = condition.semantics.shape
+            styles = condition.semantics.new_zeros(batch, self.config.num_features, height, width)
+        divisor, smallest = self.generator.divisor, self.generator.smallest
+        with torch.inference_mode():
+            x, padding = pad_map(with_styles(condition.semantics, styles), divisor, smallest)
+            return crop(self.generator(x.contiguous(memory_format=torch.channels_last)), padding)
+
+
+def build_networks(config: Pix2PixHDConfig, *, every_level: bool = False) -> Pix2PixHDNetworks:
+    """Returns generator and encoder in channels_last, initialised from torch's global seed."""
+    return channels_last(Pix2PixHDNetworks(config, every_level=every_level))
+
+
+def build_discriminator(config: Pix2PixHDConfig) -> MultiscaleDiscriminator:
+    """Returns the discriminator for the same semantics as the generator's, without the styles."""
+    discriminator = MultiscaleDiscriminator(
+        config.condition_channels,
+        width=config.discriminator_width,
+        num_layers=config.discriminator_layers,
+        num_scales=config.discriminator_scales,
+        norm=NORMS[config.norm],
+    )
+    return channels_last(discriminator)
+
+
+def channels_last(network: AnyModule) -> AnyModule:
+    """Returns the network itself, its weights laid out for convolutions on CPUs and tensor cores."""
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network

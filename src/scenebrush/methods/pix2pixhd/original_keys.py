@@ -1,0 +1,248 @@
+"""Reads state dicts under the authors' key names (pix2pixHD's `*_net_G.pth`, `*_net_D.pth`, `*_net_E.pth`) and back.
+
+The authors number the modules of flat sequences: `model.16.conv_block.1.weight`. Norms without parameters, ReLUs and
+paddings count too, so that a place depends on how many layers lie before it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+
+from scenebrush.errors import ModelError
+from scenebrush.methods.pix2pixhd.blocks import NORMS
+from scenebrush.methods.pix2pixhd.config import NormName
+from scenebrush.methods.pix2pixhd.discriminator import MultiscaleDiscriminator
+from scenebrush.methods.pix2pixhd.encoder import FeatureEncoder
+from scenebrush.methods.pix2pixhd.generator import CoarseToFineGenerator
+
+_STATISTICS: Final = ("running_mean", "running_var", "num_batches_tracked")
+_PARTS: Final = {"convolution": 0, "norm": 1, "convolution_0": 1, "norm_0": 2, "convolution_1": 5, "norm_1": 6}
+
+
+def original_names(keys: Iterable[str], *, features: bool = True) -> dict[str, str]:
+    """Returns {our key: the authors' key} for all keys of one of our networks' state dicts.
+
+    `features` says how a discriminator was saved: with its inner features (`scale0_layer1.0`), as all released ones,
+    or without (`layer0.2`).
+    """
+    ours = set(keys)
+    modules = {key: key.rpartition(".")[0] for key in ours}
+    places = _discriminator_places(ours, features) if "scales.0.first.weight" in ours else _generator_places(ours)
+    return {key: f"{places[modules[key]]}.{key.rpartition('.')[2]}" for key in ours}
+
+
+def from_original(state: Mapping[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
+    """Returns the authors' state dict under our names, copied, to be loaded into `network`.
+
+    A `module.` prefix and the statistics that old files hold for instance norms are dropped, missing batch counters
+    made up. `ModelError` names the first key that is missing, left over or of another shape: the network was then
+    built with other options than the checkpoint.
+    """
+    state = _plain(state)
+    mine = network.state_dict()
+    if any(key.startswith("heads.") for key in mine) and sum(".weight" in k for k in mine if "heads." in k) > 1:
+        raise ModelError("the network has a head for every level; the authors' checkpoints have one: build it so")
+    names = original_names(mine, features=not _is_without_features(state))
+    renamed = {ours: _entry(state, original, mine[ours]) for ours, original in names.items()}
+    known = set(names.values()) | _old_statistics(names.values())
+    extra = [key for key in state if key not in known]
+    if extra:
+        raise ModelError(f"checkpoint holds {extra[0]!r} and {len(extra) - 1} more that the network has no place for")
+    return renamed
+
+
+def to_original(state: Mapping[str, Tensor], *, features: bool = True) -> dict[str, Tensor]:
+    """Returns our state dict under the authors' names; of a generator with several heads the finest alone."""
+    finest = max((key.split(".")[1] for key in state if key.startswith("heads.")), default="")
+    kept = [key for key in state if not key.startswith("heads.") or key.split(".")[1] == finest]
+    return {original: state[ours] for ours, original in original_names(kept, features=features).items()}
+
+
+def generator_from_original(state: Mapping[str, Tensor]) -> CoarseToFineGenerator:
+    """Returns the generator of the authors' `*_net_G.pth`, its options read off the shapes, the weights loaded."""
+    state = _plain(state)
+    first = _get(state, "model.1.weight")
+    num_enhancers = _count(state, r"^model(\d+)_1\.1\.weight$")
+    num_blocks = _count(state, r"^model\.(\d+)\.conv_block\.1\.weight$")
+    convolutions = _count(state, r"^model\.(\d+)\.weight$", dimensions=4)
+    head = f"model{num_enhancers}_2.{_num_local_blocks(state) + 4}" if num_enhancers else f"model.{_last(state)}"
+    with torch.device("meta"):  # no memory, no random draws: every tensor comes from the file
+        generator = CoarseToFineGenerator(
+            first.shape[1],
+            image_channels=_get(state, f"{head}.weight").shape[0],
+            width=first.shape[0],
+            num_downsamplings=(convolutions - 1) // 2,
+            num_blocks=num_blocks,
+            num_enhancers=num_enhancers,
+            num_enhancer_blocks=_num_local_blocks(state),
+            norm=NORMS[_norm(state, "model.2.weight")],
+        )
+    generator.load_state_dict(from_original(state, generator), assign=True)
+    return generator
+
+
+def encoder_from_original(state: Mapping[str, Tensor]) -> FeatureEncoder:
+    """Returns the encoder of the authors' `*_net_E.pth`, its options read off the shapes, the weights loaded."""
+    state = _plain(state)
+    first = _get(state, "model.1.weight")
+    with torch.device("meta"):
+        encoder = FeatureEncoder(
+            _get(state, f"model.{_last(state)}.weight").shape[0],
+            image_channels=first.shape[1],
+            width=first.shape[0],
+            num_downsamplings=(_count(state, r"^model\.(\d+)\.weight$", dimensions=4) - 1) // 2,
+            norm=NORMS[_norm(state, "model.2.weight")],
+        )
+    encoder.load_state_dict(from_original(state, encoder), assign=True)
+    return encoder
+
+
+def discriminator_from_original(state: Mapping[str, Tensor], *, image_channels: int = 3) -> MultiscaleDiscriminator:
+    """Returns the discriminator of the authors' `*_net_D.pth`, its options read off the shapes, the weights loaded."""
+    state = _plain(state)
+    without = _is_without_features(state)
+    first = _get(state, "layer0.0.weight" if without else "scale0_layer0.0.weight")
+    pattern = r"^layer0\.(\d+)\.weight$" if without else r"^scale0_layer(\d+)\.0\.weight$"
+    with torch.device("meta"):
+        discriminator = MultiscaleDiscriminator(
+            first.shape[1] - image_channels,
+            image_channels=image_channels,
+            width=first.shape[0],
+            num_layers=max(_count(state, pattern, dimensions=4) - 2, 1),
+            num_scales=_count(state, r"^layer(\d+)\.0\.weight$" if without else r"^scale(\d+)_layer0\.0\.weight$"),
+            norm=NORMS[_norm(state, "layer0.3.weight" if without else "scale0_layer1.1.weight")],
+        )
+    discriminator.load_state_dict(from_original(state, discriminator), assign=True)
+    return discriminator
+
+
+def _generator_places(keys: set[str]) -> dict[str, str]:
+    """Returns {our module: the authors'} of a generator or an encoder."""
+    num_down, num_blocks = _number(keys, "trunk.down_blocks"), _number(keys, "trunk.residual_blocks")
+    num_enhancers = _number(keys, "enhancers")
+    up = 4 + 3 * num_down + num_blocks
+    places = _block("trunk.first", "model.1")
+    for i in range(num_down):
+        places |= _block(f"trunk.down_blocks.{i}", f"model.{4 + 3 * i}") | _block(
+            f"trunk.up_blocks.{i}", f"model.{up + 3 * i}"
+        )
+    places |= _residual_blocks("trunk.residual_blocks", "model", num_blocks, 4 + 3 * num_down)
+    places["heads.0"] = places["head"] = f"model.{up + 3 * num_down + 1}"
+    for level in range(1, num_enhancers + 1):
+        places |= _enhancer_places(keys, level)
+    return places
+
+
+def _enhancer_places(keys: set[str], level: int) -> dict[str, str]:
+    ours, original = f"enhancers.{level - 1}", f"model{level}"
+    num_blocks = _number(keys, f"{ours}.residual_blocks")
+    places = _block(f"{ours}.first", f"{original}_1.1") | _block(f"{ours}.down_block", f"{original}_1.4")
+    places |= _residual_blocks(f"{ours}.residual_blocks", f"{original}_2", num_blocks, 0)
+    places |= _block(f"{ours}.up_block", f"{original}_2.{num_blocks}")
+    places[f"heads.{level}"] = f"{original}_2.{num_blocks + 4}"
+    return places
+
+
+def _discriminator_places(keys: set[str], features: bool) -> dict[str, str]:
+    """Returns {our module: the authors'}; both count the scales from the coarsest."""
+    num_layers = _number(keys, "scales.0.layers")
+    places = {}
+    for scale in range(_number(keys, "scales")):
+        ours = f"scales.{scale}"
+        # Without features all layers of a scale are one sequence: convolution, ReLU, then convolution, norm, ReLU each.
+        layers = [
+            f"scale{scale}_layer{i}.0" if features else f"layer{scale}.{3 * i - 1}" for i in range(num_layers + 2)
+        ]
+        places[f"{ours}.first"] = layers[0] if features else f"layer{scale}.0"
+        places[f"{ours}.prediction"] = layers[-1]
+        for i in range(num_layers):
+            places |= _block(f"{ours}.layers.{i}", layers[i + 1])
+    return places
+
+
+def _block(ours: str, original: str) -> dict[str, str]:
+    """Returns the places of a convolution and of the norm that follows it."""
+    sequence, _, number = original.rpartition(".")
+    return {f"{ours}.convolution": original, f"{ours}.norm": f"{sequence}.{int(number) + 1}"}
+
+
+def _residual_blocks(ours: str, sequence: str, count: int, first: int) -> dict[str, str]:
+    parts = ("convolution_0", "norm_0", "convolution_1", "norm_1")
+    return {
+        f"{ours}.{i}.{part}": f"{sequence}.{first + i}.conv_block.{_PARTS[part]}"
+        for i in range(count)
+        for part in parts
+    }
+
+
+def _number(keys: set[str], prefix: str) -> int:
+    """Returns how many numbered modules the keys hold under `prefix`."""
+    pattern = re.compile(rf"^{re.escape(prefix)}\.(\d+)\.")
+    return len({match[1] for key in keys if (match := pattern.match(key))})
+
+
+def _old_statistics(originals: Iterable[str]) -> set[str]:
+    """Returns the keys that PyTorch before 0.4 wrote for norms without parameters: each follows its convolution."""
+    places = {key.rpartition(".")[0].rpartition(".") for key in originals}
+    return {f"{sequence}.{int(number) + 1}.{name}" for sequence, _, number in places for name in _STATISTICS}
+
+
+def _entry(state: Mapping[str, Tensor], key: str, mine: Tensor) -> Tensor:
+    if key not in state and key.endswith(".num_batches_tracked"):
+        return torch.zeros(mine.shape, dtype=mine.dtype)
+    value = _get(state, key)
+    if value.shape != mine.shape:
+        raise ModelError(
+            f"checkpoint's {key!r} is {tuple(value.shape)}, the network's {tuple(mine.shape)};"
+            " build it with the options it was trained with"
+        )
+    return value.to(mine.dtype, copy=True)
+
+
+def _plain(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    for key, value in state.items():
+        if not isinstance(value, Tensor):
+            raise ModelError(f"checkpoint's {key!r} is no tensor; expected the state dict of one network, *_net_G.pth")
+    return {key.removeprefix("module."): value for key, value in state.items()}
+
+
+def _get(state: Mapping[str, Tensor], key: str) -> Tensor:
+    if key not in state:
+        raise ModelError(
+            f"checkpoint lacks {key!r}; expected a pix2pixHD network with the options that it was trained with"
+        )
+    return state[key]
+
+
+def _is_without_features(state: Mapping[str, Tensor]) -> bool:
+    return "layer0.0.weight" in state
+
+
+def _norm(state: Mapping[str, Tensor], scale: str) -> NormName:
+    """Returns the norm: instance norms have no scale to save, though old files hold statistics of theirs."""
+    return "batch" if scale in state and state[scale].ndim == 1 else "instance"
+
+
+def _count(state: Mapping[str, Tensor], pattern: str, *, dimensions: int | None = None) -> int:
+    """Returns how many numbers the pattern finds in the keys of tensors with so many dimensions."""
+    found = {match[1] for key in state if _has(state[key], dimensions) and (match := re.match(pattern, key))}
+    return len(found)
+
+
+def _last(state: Mapping[str, Tensor]) -> int:
+    """Returns the number of the last convolution of `model`: a global generator's or an encoder's head."""
+    numbers = [int(m[1]) for key in state if state[key].ndim == 4 and (m := re.match(r"^model\.(\d+)\.weight$", key))]
+    return max(numbers, default=0)
+
+
+def _num_local_blocks(state: Mapping[str, Tensor]) -> int:
+    return _count(state, r"^model1_2\.(\d+)\.conv_block\.1\.weight$")
+
+
+def _has(tensor: Tensor, dimensions: int | None) -> bool:
+    return dimensions is None or tensor.ndim == dimensions
