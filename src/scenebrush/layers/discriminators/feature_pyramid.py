@@ -21,6 +21,7 @@ from scenebrush.errors import InputError
 from scenebrush.layers.discriminators.base import ConditionalDiscriminator, Judgement, split
 from scenebrush.layers.discriminators.patches import shares
 from scenebrush.layers.initialisation import xavier_
+from scenebrush.layers.norms import InstanceNorm
 from scenebrush.layers.spectral_norm import SpectralConv2d
 
 ENCODER_WIDTHS: Final = (1, 2, 4, 8, 8)
@@ -90,7 +91,7 @@ class FeaturePyramidDiscriminator(ConditionalDiscriminator):
 def _layer(in_channels: int, out_channels: int, *, kernel: int = 3, stride: int = 1) -> nn.Sequential:
     return nn.Sequential(
         SpectralConv2d(in_channels, out_channels, kernel, stride=stride, padding=kernel // 2, bias=False),
-        nn.InstanceNorm2d(out_channels),
+        InstanceNorm(out_channels),
         nn.LeakyReLU(0.2),
     )
 

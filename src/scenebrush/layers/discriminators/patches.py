@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from scenebrush.layers.norms import InstanceNorm
 from scenebrush.layers.receptive_field import Window
 from scenebrush.layers.spectral_norm import SpectralConv2d
 
@@ -33,7 +34,7 @@ def patch_layer(in_channels: int, out_channels: int, stride: int) -> nn.Sequenti
     """Returns 4x4 convolution with spectral norm and without bias, instance norm without parameters, leaky ReLU."""
     return nn.Sequential(
         SpectralConv2d(in_channels, out_channels, KERNEL, stride=stride, padding=PADDING, bias=False),
-        nn.InstanceNorm2d(out_channels),
+        InstanceNorm(out_channels),
         nn.LeakyReLU(0.2),
     )
 

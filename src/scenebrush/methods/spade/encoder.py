@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from scenebrush.layers.initialisation import xavier_
+from scenebrush.layers.norms import InstanceNorm
 from scenebrush.layers.spectral_norm import SpectralConv2d
 
 SIZE: Final = 256
@@ -40,6 +41,7 @@ class ImageEncoder(nn.Module):
         self.convolutions = nn.ModuleList(
             SpectralConv2d(narrow, broad, 3, stride=2, padding=1, bias=False) for narrow, broad in pairwise(widths)
         )
+        self.norms = nn.ModuleList(InstanceNorm(broad) for broad in widths[1:])
         places = (SIZE // 2 ** len(WIDTHS)) ** 2
         self.mean = nn.Linear(widths[-1] * places, style_channels)
         self.log_variance = nn.Linear(widths[-1] * places, style_channels)
@@ -50,7 +52,7 @@ class ImageEncoder(nn.Module):
         x = image
         if image.shape[2:] != (SIZE, SIZE):
             x = F.interpolate(image, size=(SIZE, SIZE), mode="bilinear")
-        for convolution in self.convolutions:
-            x = F.leaky_relu(F.instance_norm(convolution(x)), 0.2)
+        for convolution, norm in zip(self.convolutions, self.norms, strict=True):
+            x = F.leaky_relu(norm(convolution(x)), 0.2)
         flat = x.flatten(1)
         return Style(self.mean(flat), self.log_variance(flat))

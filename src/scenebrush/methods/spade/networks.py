@@ -12,7 +12,7 @@ from scenebrush.layers import discriminators
 from scenebrush.methods.spade.config import SpadeConfig
 from scenebrush.methods.spade.encoder import ImageEncoder, Style
 from scenebrush.methods.spade.generator import SPADEGenerator
-from scenebrush.methods.spade.preprocess import LayoutBatch, prepare
+from scenebrush.methods.spade.preprocess import LayoutBatch, object_map, prepare
 
 AnyModule = TypeVar("AnyModule", bound=nn.Module)
 
@@ -84,18 +84,13 @@ class SpadeNetworks(nn.Module):
     def semantics(self, label_map: Tensor, instance_map: Tensor | None) -> Tensor:
         """Returns the semantics (B, S, H, W) that generator and discriminator see; see `preprocess.prepare`.
 
-        `InputError` where boundaries are asked for and there is no instance map. Without the boundary channel the
-        instance map is not looked at.
+        Boundaries run between objects: instances, and classes where there are none or no instance map.
         """
-        if self.config.boundary_channel and instance_map is None:
-            raise InputError(
-                "this SPADE model sees the boundaries of instances but the layout has no instance map; give one"
-            )
         return prepare(
             label_map,
             num_classes=self.config.num_classes,
             dontcare_channel=self.config.dontcare_channel,
-            instance_map=instance_map if self.config.boundary_channel else None,
+            instance_map=object_map(label_map, instance_map) if self.config.boundary_channel else None,
         )
 
 

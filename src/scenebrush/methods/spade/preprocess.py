@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor
 
+from scenebrush.layers.layouts import LayoutBatch, object_map
 from scenebrush.layers.semantics import boundary_map, one_hot_semantics
 
-__all__ = ["LayoutBatch", "one_hot_semantics", "prepare"]
-
-
-class LayoutBatch(NamedTuple):
-    """A batch of photos with their layouts.
-
-    `image` (B, 3, H, W) in [-1, 1]; `label_map` class indices (B, H, W) or (B, 1, H, W), 255 = unlabelled;
-    `instance_map` (B, 1, H, W), any integers, or None where the network has no boundary channel.
-    """
-
-    image: Tensor
-    label_map: Tensor
-    instance_map: Tensor | None = None
+__all__ = ["LayoutBatch", "object_map", "one_hot_semantics", "prepare"]
 
 
 def prepare(
@@ -38,8 +25,8 @@ def prepare(
         label_map: class indices, (B, H, W) or (B, 1, H, W).
         num_classes: channels of the one-hot classes.
         dontcare_channel: one more channel, for unlabelled pixels; without it they are 0 in all channels.
-        instance_map: (B, 1, H, W); adds the channel of boundaries: 1 where one of the 4 neighbours is another
-            instance.
+        instance_map: (B, 1, H, W), an id per object; adds the channel of boundaries: 1 where one of the 4 neighbours
+            is of another object. The ids must tell stuff apart, as Cityscapes' do; `object_map` makes such ids.
         unlabelled_id: the index that means unlabelled.
     """
     semantics = one_hot_semantics(
