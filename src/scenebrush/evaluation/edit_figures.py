@@ -12,7 +12,9 @@ from scenebrush.evaluation.fid import FidResult, KidResult, fid, kid
 from scenebrush.evaluation.inception import InceptionV3, inception_features
 from scenebrush.evaluation.label_agreement import Agreement, label_agreement
 from scenebrush.evaluation.lpips import Lpips, lpips
+from scenebrush.evaluation.patch_distances import patch_distances
 from scenebrush.evaluation.segmenters import Segmenter
+from scenebrush.evaluation.single_image_fid import single_image_fid
 from scenebrush.evaluation.ssim import psnr, ssim
 
 LOWER_IS_BETTER = {
