@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,6 @@ import numpy as np
 import torch
 from PIL import Image
 
-from scenebrush import __version__
 from scenebrush.evaluation.contact_sheet import edit_sheet, map_sheet
 from scenebrush.evaluation.measuring import Outcome
 
@@ -29,7 +29,7 @@ def report_of(outcome: Outcome, methods: dict[str, str] | None = None) -> dict[s
     sample = outcome.sample
     return {
         "format": FORMAT,
-        "scenebrush": __version__,
+        "scenebrush": version("scenebrush"),
         "task": outcome.task.name,
         "protocol": outcome.task.summary,
         "sample": {
