@@ -130,7 +130,7 @@ def lpips(
         if masks is None:
             out.append(network(x, y))
         else:
-            mask = torch.from_numpy(masks[part]).to(device)
+            mask = torch.tensor(masks[part], device=device)
             out.append((network.spatial(x, y) * mask).sum(dim=(1, 2)) / mask.sum(dim=(1, 2)))
     return torch.cat(out).double().cpu().numpy()
 

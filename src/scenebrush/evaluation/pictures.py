@@ -50,7 +50,8 @@ def stack_holes(holes: Pictures | None, like: np.ndarray) -> np.ndarray | None:
 
 def to_tensor(pictures: np.ndarray, device: torch.device | str = "cpu") -> torch.Tensor:
     """Returns float32 (N, 3, H, W) in [-1, 1] of uint8 (N, H, W, 3)."""
-    tensor = torch.from_numpy(np.ascontiguousarray(pictures)).to(device).permute(0, 3, 1, 2)
+    array = np.require(pictures, requirements=["C", "W"])  # photos are read-only, which torch warns of
+    tensor = torch.from_numpy(array).to(device).permute(0, 3, 1, 2)
     return tensor.float().div(127.5).sub(1.0)
 
 
