@@ -15,7 +15,8 @@ def object_map(label_map: Tensor, instance_map: Tensor | None = None) -> Tensor:
     """Returns which object every pixel belongs to, int64 (B, 1, H, W): one id per (class, instance).
 
     In a layout all stuff shares instance 0; without the class, sky and road would be one object and have no boundary.
-    Cityscapes' own ids, which hold the class, come out as the same partition.
+    Cityscapes' own ids, which hold the class, come out as the same partition. `class_of` and `instance_of` take an
+    id apart.
 
     Args:
         label_map: integer class indices, (B, H, W) or (B, 1, H, W).
@@ -23,7 +24,7 @@ def object_map(label_map: Tensor, instance_map: Tensor | None = None) -> Tensor:
     """
     labels = _channel(label_map)
     if instance_map is None:
-        return labels
+        return labels * IDS_PER_CLASS
     instances = _channel(instance_map)
     check_object_ids(instances)
     if instances.shape != labels.shape:
@@ -31,6 +32,21 @@ def object_map(label_map: Tensor, instance_map: Tensor | None = None) -> Tensor:
             f"instance map is {tuple(instances.shape)}, label map {tuple(labels.shape)}; expected maps of one picture"
         )
     return labels * IDS_PER_CLASS + instances
+
+
+def class_of(ids: Tensor) -> Tensor:
+    """Returns the class index of each id of an `object_map`."""
+    return ids // IDS_PER_CLASS
+
+
+def instance_of(ids: Tensor) -> Tensor:
+    """Returns the instance id of each id of an `object_map`; 0 = none."""
+    return ids % IDS_PER_CLASS
+
+
+def whole_classes(objects: Tensor) -> Tensor:
+    """Returns an `object_map` in which each class is one object."""
+    return class_of(objects) * IDS_PER_CLASS
 
 
 def instance_boundaries(objects: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from scenebrush.errors import InputError
 from scenebrush.methods.pix2pixhd.blocks import NORMS
-from scenebrush.methods.pix2pixhd.boundaries import object_map
+from scenebrush.methods.pix2pixhd.boundaries import whole_classes
 from scenebrush.methods.pix2pixhd.config import Pix2PixHDConfig
 from scenebrush.methods.pix2pixhd.discriminator import MultiscaleDiscriminator
 from scenebrush.methods.pix2pixhd.encoder import FeatureEncoder, ObjectFeatures, pool_objects
@@ -18,12 +18,14 @@ from scenebrush.methods.pix2pixhd.generator import CoarseToFineGenerator
 from scenebrush.methods.pix2pixhd.preprocess import (
     Condition,
     LayoutBatch,
+    LayoutRows,
+    StyledLayout,
     crop,
-    pad_map,
     prepare,
     shrink_image,
     with_styles,
 )
+from scenebrush.methods.pix2pixhd.strips import Strips, render
 
 AnyModule = TypeVar("AnyModule", bound=nn.Module)
 
@@ -60,7 +62,7 @@ class Pix2PixHDNetworks(nn.Module):
         condition = self.condition(batch.label_map, batch.instance_map)
         styles = None
         if self.encoder is not None:
-            styles = self.encode(batch.image, batch.label_map, batch.instance_map, level=level).spread()
+            styles = self.encode(batch.image, condition.objects, level=level).spread()
         picture: Tensor = self.generator(with_styles(condition.semantics, styles), level)
         return picture
 
@@ -69,10 +71,8 @@ class Pix2PixHDNetworks(nn.Module):
         config = self.config
         return prepare(label_map, instance_map, num_classes=config.num_classes, boundaries=config.boundaries)
 
-    def encode(
-        self, image: Tensor, label_map: Tensor, instance_map: Tensor | None = None, *, level: int | None = None
-    ) -> ObjectFeatures:
-        """Returns the style of every object of photos (B, 3, H, W) in [-1, 1] of the level's size.
+    def encode(self, image: Tensor, objects: Tensor, *, level: int | None = None) -> ObjectFeatures:
+        """Returns the style of every object (`condition`) of photos (B, 3, H, W) in [-1, 1] of the level's size.
 
         The encoder always sees what the global generator sees, the photo at the coarsest size, so that styles mean the
         same at every level; the means are taken over the objects at full size, where none is lost.
@@ -83,25 +83,39 @@ class Pix2PixHDNetworks(nn.Module):
         features = self.encoder.features(shrink_image(image, times))
         if times:
             features = F.interpolate(features, scale_factor=float(2**times), mode="nearest")
-        by_class = self.config.pooling == "class"
-        return pool_objects(features, object_map(label_map, None if by_class else instance_map))
+        return pool_objects(features, whole_classes(objects) if self.config.pooling == "class" else objects)
 
+    @torch.inference_mode()
     def synthesize(
-        self, label_map: Tensor, instance_map: Tensor | None = None, *, styles: Tensor | None = None
+        self,
+        label_map: Tensor,
+        instance_map: Tensor | None = None,
+        *,
+        styles: Tensor | None = None,
+        strips: Strips | None = None,
     ) -> Tensor:
         """Returns the picture (B, 3, H, W) in [-1, 1] of a layout of any size, no photo needed.
 
         The layout is padded to what the network takes and the picture cropped. `styles` (B, F, H, W) are the objects'
-        features (`styles.StyleBook.feature_map`), by default 0. Nothing is kept for a gradient.
+        features (`styles.StyleBook.feature_map`), by default 0. Nothing is kept for a gradient. `strips` bounds the
+        memory that large pictures need (`strips.render`).
         """
-        condition = self.condition(label_map, instance_map)
-        if styles is None and self.encoder is not None:
-            batch, _, height, width = condition.semantics.shape
-            styles = condition.semantics.new_zeros(batch, self.config.num_features, height, width)
-        divisor, smallest = self.generator.divisor, self.generator.smallest
-        with torch.inference_mode():
-            x, padding = pad_map(with_styles(condition.semantics, styles), divisor, smallest)
-            return crop(self.generator(x.contiguous(memory_format=torch.channels_last)), padding)
+        layout = StyledLayout.of(label_map, instance_map, styles)
+        if layout.styles is None and self.encoder is not None:
+            batch, _, height, width = layout.label_map.shape
+            none = torch.zeros(batch, self.config.num_features, height, width, device=label_map.device)
+            layout = layout._replace(styles=none)
+        layout, padding = layout.padded(self.generator.divisor, self.generator.smallest)
+        if strips is None:
+            picture = self.generator(self.input(layout).contiguous(memory_format=torch.channels_last))
+        else:
+            pictures = [render(self.generator, LayoutRows(one, self.input), strips) for one in layout.samples()]
+            picture = torch.cat(pictures)
+        return crop(picture, padding)
+
+    def input(self, layout: StyledLayout) -> Tensor:
+        """Returns the generator's input (B, C, H, W): one-hot labels | boundaries | style features."""
+        return with_styles(self.condition(layout.label_map, layout.instance_map).semantics, layout.styles)
 
 
 def build_networks(config: Pix2PixHDConfig, *, every_level: bool = False) -> Pix2PixHDNetworks:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -67,6 +68,59 @@ def with_boundaries(semantics: Tensor, objects: Tensor) -> Tensor:
 def with_styles(semantics: Tensor, styles: Tensor | None) -> Tensor:
     """Returns the generator's input (B, C + F, H, W): one-hot | boundaries | style features of each pixel's object."""
     return semantics if styles is None else torch.cat([semantics, styles.to(semantics.dtype)], 1)
+
+
+class StyledLayout(NamedTuple):
+    """What a picture is made from: maps of one size.
+
+    `label_map` class indices (B, 1, H, W), `instance_map` integers (B, 1, H, W) or None, `styles` (B, F, H, W) or None.
+    """
+
+    label_map: Tensor
+    instance_map: Tensor | None = None
+    styles: Tensor | None = None
+
+    @classmethod
+    def of(cls, label_map: Tensor, instance_map: Tensor | None, styles: Tensor | None) -> StyledLayout:
+        """Returns the layout of maps that may lack the channel axis; `InputError` where their sizes differ."""
+        planes = [m[:, None] if m is not None and m.ndim == 3 else m for m in (label_map, instance_map, styles)]
+        sizes = {tuple(m.shape[2:]) for m in planes if m is not None}
+        if len(sizes) > 1:
+            raise InputError(f"label map, instance map and styles are of sizes {sorted(sizes)} (H, W); expected one")
+        assert planes[0] is not None
+        return cls(planes[0], planes[1], planes[2])
+
+    def padded(self, divisor: int, smallest: int = 1) -> tuple[StyledLayout, Padding]:
+        """Returns the layout with divisible sides of at least `smallest`, and what was added (`pad_map`)."""
+        label_map, padding = pad_map(self.label_map, divisor, smallest)
+        others = [None if m is None else pad_map(m, divisor, smallest)[0] for m in self[1:]]
+        return StyledLayout(label_map, *others), padding
+
+    def samples(self) -> list[StyledLayout]:
+        """Returns the batch one by one."""
+        return [self._cut(lambda m, i=i: m[i : i + 1]) for i in range(len(self.label_map))]
+
+    def rows(self, first: int, last: int) -> StyledLayout:
+        """Returns the layout of rows first to last - 1."""
+        return self._cut(lambda m: m[:, :, first:last])
+
+    def _cut(self, cut: Callable[[Tensor], Tensor]) -> StyledLayout:
+        return StyledLayout(cut(self.label_map), *(None if m is None else cut(m) for m in self[1:]))
+
+
+class LayoutRows:
+    """The generator's input of one layout as `strips.Rows`: made while it is read, never whole."""
+
+    def __init__(self, layout: StyledLayout, make_input: Callable[[StyledLayout], Tensor]) -> None:
+        self.layout = layout
+        self.make_input = make_input
+        self.height, self.width = layout.label_map.shape[2:]
+
+    def read(self, first: int, last: int) -> Tensor:
+        """Returns rows first to last - 1 of the input, (1, C, last - first, W); a boundary needs one row more."""
+        begin = max(first - 1, 0)
+        rows = self.make_input(self.layout.rows(begin, min(last + 1, self.height)))
+        return rows[:, :, first - begin : last - begin]
 
 
 class Padding(NamedTuple):
