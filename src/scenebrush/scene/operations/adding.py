@@ -15,7 +15,8 @@ from scenebrush.scene.objects import bounding_box, object_at
 from scenebrush.scene.operations.carrying import carry_onto
 from scenebrush.scene.operations.changes import put
 from scenebrush.scene.operations.depth import Behind, in_front
-from scenebrush.scene.operations.holes import SHADOW_REACH, contact_strip, find_shadow, rim
+from scenebrush.scene.operations.holes import contact_strip, rim
+from scenebrush.scene.operations.shadows import SHADOW_REACH, find_shadow
 from scenebrush.scene.operations.shapes import Point, box_mask, checked_mask, placed, polygon_mask
 from scenebrush.scene.operations.warping import placement
 

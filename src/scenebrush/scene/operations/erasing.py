@@ -13,12 +13,15 @@ from scenebrush.scene.edit import Edit
 from scenebrush.scene.layout import Layout
 from scenebrush.scene.objects import object_at, things_within
 from scenebrush.scene.operations.changes import put
-from scenebrush.scene.operations.holes import SHADOW_REACH, around, find_shadow, rim
+from scenebrush.scene.operations.holes import around, rim
 from scenebrush.scene.operations.refilling import refill
+from scenebrush.scene.operations.shadows import SHADOW_REACH, find_shadow
 from scenebrush.scene.operations.shapes import checked_mask
 
 if TYPE_CHECKING:
     from scenebrush.scene.scene import Scene
+
+_SPECK = 12  # pixels: what is not larger, and shut in by a hole, is no thing that one sees
 
 
 def erase(
@@ -71,13 +74,27 @@ def clear(scene: Scene, region: np.ndarray, gone: tuple[int, ...], dilate: int |
     layout = scene.layout
     darkened = shadows_of(scene, region, shadow)
     hole = region | rim(layout, region, dilate, gone) | darkened
-    # Unlabelled pixels of the rim, or shut in by the hole, are made anew as well, so they get a class.
+    # Unlabelled pixels of the rim, or shut in by the hole, are made anew as well, so they get a class. So are specks:
+    # what a label edge left of the object, or a few pixels of ground, which would show it.
     void = layout.label_set.is_kind(layout.label_map, "void")
     window = around(hole, 1)
-    hole[window] |= ndimage.binary_fill_holes(hole[window]) & void[window]
-    unlabelled = hole & void
-    filled = refill(layout, region | unlabelled, gone)
+    labels = layout.label_map[window]
+    shut_in = ndimage.binary_fill_holes(hole[window]) & ~hole[window]
+    specks = _small_parts(shut_in)
+    left = specks & np.isin(labels, gone)
+    hole[window] |= (shut_in & void[window]) | left | (specks & layout.label_set.is_kind(labels, "stuff"))
+    emptied = region | (hole & void)
+    emptied[window] |= left
+    filled = refill(layout, emptied, gone)
     return Clearing(hole, darkened, Layout(filled.label_map, layout.label_set, filled.instance_map))
+
+
+def _small_parts(mask: np.ndarray) -> np.ndarray:
+    """Returns the connected parts of a mask, bool (h, w), that are specks."""
+    components, count = ndimage.label(mask)
+    sizes = np.bincount(components.ravel(), minlength=count + 1)
+    small: np.ndarray = mask & (sizes[components] <= _SPECK)
+    return small
 
 
 def shadows_of(scene: Scene, region: np.ndarray, reach: float) -> np.ndarray:

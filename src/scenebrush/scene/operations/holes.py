@@ -1,4 +1,4 @@
-"""Holes: an object's pixels, a rim for sloppy label edges, and the shadow on the ground below it."""
+"""Holes: an object's pixels, a rim for sloppy label edges, and the strip of ground at its foot."""
 
 from __future__ import annotations
 
@@ -9,17 +9,13 @@ from scipy import ndimage
 
 from scenebrush.scene.label_set import LabelSet
 from scenebrush.scene.layout import Layout
-from scenebrush.scene.objects import EIGHT, bounding_box
+from scenebrush.scene.objects import bounding_box
 from scenebrush.scene.operations.surroundings import carrier, contact_ring, separate
-
-SHADOW_REACH = 0.3
-"""How far beside and below an object its shadow is looked for, in heights of the object."""
 
 _GROUND = re.compile(
     r"\b(road|street|sidewalk|pavement|ground|floor|grass|earth|sand|parking|terrain|dirt|path|field|gravel|"
     r"playingfield|runway|land|snow|mud|moss|carpet|rug|mat|railroad|platform|track)\b"
 )
-_DARKER = 0.8  # of the ground's usual brightness; below, it lies in shadow
 _CONTACT_SHARE = 0.05  # of the object's height: the strip below it that is taken whatever its brightness
 
 
@@ -90,48 +86,6 @@ def stands_on_ground(layout: Layout, mask: np.ndarray) -> bool:
     return bool(np.mean(np.isin(layout.label_map[below], ground_ids(layout.label_set))) > 0.5)
 
 
-def find_shadow(photo: np.ndarray, layout: Layout, mask: np.ndarray, reach: float = SHADOW_REACH) -> np.ndarray:
-    """Returns the ground that an object darkens, bool (H, W); nothing where it stands on no ground.
-
-    A thin strip below the foot is always taken; beyond it, up to `reach` object heights away, what is darker than
-    the same ground around and hangs together with the object.
-    """
-    shadow = np.zeros_like(mask)
-    _, _, width, height = bounding_box(mask)
-    if reach <= 0:
-        return shadow
-    window = around(mask, max(width, height) // 2 + max(2, round(reach * height)) + 2)
-    near = Layout(layout.label_map[window], layout.label_set)
-    if stands_on_ground(near, mask[window]):
-        shadow[window] = _shadow_within(photo[window], near, mask[window], reach)
-    return shadow
-
-
-def _shadow_within(photo: np.ndarray, layout: Layout, mask: np.ndarray, reach: float) -> np.ndarray:
-    x, y, width, height = bounding_box(mask)
-    far = max(2, round(reach * height))
-    ground = np.isin(layout.label_map, ground_ids(layout.label_set)) & ~mask
-    zone = np.zeros_like(mask)
-    zone[y + height // 2 : y + height + far, max(0, x - far) : x + width + far] = True
-    strip = contact_strip(layout, mask)
-    dark = _dark(photo, layout.label_map, zone & ground, ground & ~zone)
-    dark = _ending(dark, zone, dilate(mask, max(2, far // 3)))
-    components, _ = ndimage.label(dark | mask | strip, structure=EIGHT)
-    attached = np.isin(components, np.unique(components[mask])) & dark
-    penumbra = ndimage.binary_dilation(attached, structure=EIGHT) & zone & ground
-    shadow: np.ndarray = penumbra | strip
-    return shadow
-
-
-def _ending(dark: np.ndarray, zone: np.ndarray, close: np.ndarray) -> np.ndarray:
-    """Dark areas that run on beyond the zone are not this object's alone: only what is close to it is kept of them."""
-    components, _ = ndimage.label(dark, structure=EIGHT)
-    edge = zone & ~ndimage.binary_erosion(zone, structure=EIGHT, border_value=1)
-    running_on = np.unique(components[edge & dark])
-    ending: np.ndarray = dark & (close | ~np.isin(components, running_on))
-    return ending
-
-
 def _below_foot(mask: np.ndarray, depth: int) -> np.ndarray:
     """The `depth` pixels below the lowest pixel of each column, where that lies in the lower 40 % of the mask."""
     x, y, width, height = bounding_box(mask)
@@ -144,17 +98,3 @@ def _below_foot(mask: np.ndarray, depth: int) -> np.ndarray:
         valid = rows < mask.shape[0]
         below[rows[valid], columns[of_foot][valid]] = True
     return below
-
-
-def _dark(photo: np.ndarray, labels: np.ndarray, near: np.ndarray, far: np.ndarray) -> np.ndarray:
-    """Where `near` pixels are darker than is usual for their class among the `far` ones, bool (h, w)."""
-    brightness = ndimage.uniform_filter(photo.mean(axis=2), 3)
-    dark = np.zeros_like(near)
-    for class_id in np.unique(labels[near]):
-        here, there = near & (labels == class_id), far & (labels == class_id)
-        if np.count_nonzero(there) < 30:
-            continue  # nothing to compare with
-        usual = float(np.median(brightness[there]))
-        dark |= here & (brightness < _DARKER * usual)
-    # All dark is no shadow of this object: the ground itself differs there.
-    return dark if np.count_nonzero(dark) < 0.8 * np.count_nonzero(near) else np.zeros_like(dark)

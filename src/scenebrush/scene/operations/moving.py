@@ -12,7 +12,8 @@ from scenebrush.scene.objects import object_at
 from scenebrush.scene.operations.carrying import carry_onto
 from scenebrush.scene.operations.depth import Behind
 from scenebrush.scene.operations.erasing import clear
-from scenebrush.scene.operations.holes import SHADOW_REACH, stands_on_ground
+from scenebrush.scene.operations.holes import stands_on_ground
+from scenebrush.scene.operations.shadows import SHADOW_REACH
 from scenebrush.scene.operations.warping import is_identity, placement
 
 if TYPE_CHECKING:

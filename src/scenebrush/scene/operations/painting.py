@@ -11,7 +11,8 @@ from scenebrush.scene.edit import Edit
 from scenebrush.scene.layout import Layout
 from scenebrush.scene.objects import EIGHT, object_at, things_within
 from scenebrush.scene.operations.changes import put
-from scenebrush.scene.operations.holes import SHADOW_REACH, find_shadow, rim
+from scenebrush.scene.operations.holes import rim
+from scenebrush.scene.operations.shadows import SHADOW_REACH, find_shadow
 from scenebrush.scene.operations.shapes import checked_mask
 
 if TYPE_CHECKING:
