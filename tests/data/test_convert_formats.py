@@ -12,6 +12,7 @@ from PIL import Image
 from scenebrush.data.check import check_folder
 from scenebrush.data.convert import FORMATS, convert, recognise
 from scenebrush.data.convert.camvid import color_table, split_of
+from scenebrush.data.convert.celebamask import split_of as split_of_face
 from scenebrush.errors import InputError
 from scenebrush.scene import LabelSet, SceneFolder
 from tests.data import convert_trees as trees
@@ -224,6 +225,11 @@ def test_faces_are_split_by_the_mapping_to_celeba(tmp_path: Path) -> None:
     convert(tmp_path / "a", tmp_path / "scenes")
     folder = SceneFolder.open(tmp_path / "scenes")
     assert {s: folder.stems(s) for s in folder.splits} == {"train": ["00000"], "val": ["00001"], "test": ["02000"]}
+
+
+def test_celebas_partition_at_its_bounds() -> None:
+    numbers = (1, 162770, 162771, 182637, 182638, 202599)
+    assert [split_of_face(n) for n in numbers] == ["train", "train", "val", "val", "test", "test"]
 
 
 def test_masks_of_two_sizes_are_named(tmp_path: Path) -> None:

@@ -89,10 +89,11 @@ class CelebAMaskHq(PhotoFiles):
         if not path.is_file():
             return {}
         rows = [line.split() for line in path.read_text(encoding="utf-8").splitlines()[1:] if line.strip()]
-        return {_name(row[0]): _split(int(Path(row[-1]).stem)) for row in rows}
+        return {_name(row[0]): split_of(int(Path(row[-1]).stem)) for row in rows}
 
 
-def _split(number: int) -> str:
+def split_of(number: int) -> str:
+    """Returns the split of CelebA's file `<number>.jpg` by CelebA's own partition."""
     return "train" if number <= _TRAIN else "val" if number <= _VAL else "test"
 
 
