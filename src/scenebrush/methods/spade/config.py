@@ -58,6 +58,8 @@ class SpadeConfig:
             raise RecipeError(f"config.upsampling is {self.upsampling!r}; expected {', '.join(UPSAMPLINGS)}")
         if self.aspect_ratio <= 0:
             raise RecipeError(f"config.aspect_ratio is {self.aspect_ratio}; expected width / height, above 0")
+        if self.upsampling == "most" and self.width < 2:
+            raise RecipeError("config.width is 1, which 'most' upsampling cannot halve; expected 2 or more")
         latent_size(self.upsampling, self.crop_size, self.aspect_ratio)  # says what is wrong with the crop
 
     @property

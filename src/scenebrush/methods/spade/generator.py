@@ -74,6 +74,9 @@ class SPADEGenerator(nn.Module):
             any_size: the picture is as large as the semantics (ours). False: always the crop's size, as in the
                 released code, which stretches every layout to it.
             norm: builds the parameter-free normalisation inside the SPADE layers.
+
+        Raises:
+            RecipeError: the crop leaves no place at the smallest size, or the width no channel at the largest.
         """
         super().__init__()
         self.condition_channels = condition_channels
@@ -83,6 +86,8 @@ class SPADEGenerator(nn.Module):
         self.latent_size = latent_size(upsampling, crop_size, aspect_ratio)
         self.any_size = any_size
         broadest = 16 * width
+        if broadest < 32 and upsampling == "most":
+            raise RecipeError(f"width is {width}, which 'most' upsampling cannot halve at full size; take 2 or more")
         self.first: nn.Module = nn.Conv2d(condition_channels, broadest, 3, padding=1)
         if style_channels is not None:
             self.first = nn.Linear(style_channels, broadest * self.latent_size[0] * self.latent_size[1])
