@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from scenebrush.layers.spectral_norm import SpectralConv2d
+from scenebrush.layers.spectral_norm import SpectralConv2d, settle_
 
 
 @pytest.fixture
@@ -69,3 +69,15 @@ def test_sigma_stays_float32_under_autocast(conv: SpectralConv2d) -> None:
 
 def test_shortcut_without_bias_has_only_its_weight() -> None:
     assert {name for name, _ in SpectralConv2d(2, 3, 1, bias=False).named_parameters()} == {"weight"}
+
+
+def test_settling_finds_the_largest_singular_value() -> None:
+    torch.manual_seed(0)
+    network = torch.nn.Sequential(SpectralConv2d(64, 32, 3), torch.nn.Sequential(SpectralConv2d(32, 16, 1)))
+    convs = [network[0], network[1][0]]
+    errors = lambda: [  # noqa: E731
+        abs(torch.linalg.matrix_norm(c.eval().normalized_weight().flatten(1), 2).item() - 1) for c in convs
+    ]
+    assert max(errors()) > 0.5  # as drawn, u and v know nothing of W
+    settle_(network)
+    assert max(errors()) < 0.05

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from scenebrush.layers.spectral_norm import SpectralConv2d
 from scenebrush.methods.sesame.compact import Drawing
 from scenebrush.methods.sesame.config import SesameConfig
 from scenebrush.methods.sesame.inputs import EditBatch
@@ -166,3 +167,16 @@ def test_both_steps_work_for_every_treatment_of_untouched_patches(judged: Object
         LossWeights(1, 0, 0, untouched_patches=u),  # type: ignore[arg-type]
     )[0].item()
     assert len({round(found(u), 5) for u in ("fake", "real", "ignore")}) == 3
+
+
+@pytest.mark.parametrize("kind", ["two_stream", "features"])
+def test_a_new_discriminator_judges_in_evaluation_as_it_does_in_training(kind: str) -> None:
+    """The generator's first step asks it at rest, before any pass in training has measured its weights."""
+    for seed in range(4):
+        torch.manual_seed(seed)
+        judge = build_discriminator(SesameConfig(num_classes=5, discriminator=kind, discriminator_width=8))  # type: ignore[arg-type]
+        convolutions = [m for m in judge.modules() if isinstance(m, SpectralConv2d)]
+        assert convolutions
+        for convolution in convolutions:
+            largest = torch.linalg.matrix_norm(convolution.eval().normalized_weight().flatten(1), 2)
+            assert float(largest) == pytest.approx(1, abs=0.1)

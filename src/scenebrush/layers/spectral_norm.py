@@ -56,3 +56,16 @@ class SpectralConv2d(nn.Conv2d):
         rows = self.weight.flatten(1)
         self.weight_v.copy_(F.normalize(torch.mv(rows.t(), self.weight_u), dim=0, eps=1e-12))
         self.weight_u.copy_(F.normalize(torch.mv(rows, self.weight_v), dim=0, eps=1e-12))
+
+
+@torch.no_grad()
+def settle_(network: nn.Module, iterations: int = 15) -> None:
+    """Brings u and v of every `SpectralConv2d` close to the leading singular pair, as many passes in training would.
+
+    For a new network that is first used in evaluation mode: with u and v still random, u^T W v may be near 0 and its
+    outputs, and every gradient through them, a hundred times too large.
+    """
+    for module in network.modules():
+        if isinstance(module, SpectralConv2d):
+            for _ in range(iterations):
+                module._power_iteration()

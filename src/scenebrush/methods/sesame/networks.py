@@ -7,6 +7,7 @@ from typing import TypeVar
 import torch
 from torch import nn
 
+from scenebrush.layers.spectral_norm import settle_
 from scenebrush.methods.sesame.compact import CompactGenerator, Drawing
 from scenebrush.methods.sesame.config import SesameConfig
 from scenebrush.methods.sesame.discriminator import SesameDiscriminator
@@ -66,16 +67,19 @@ def build_generator(config: SesameConfig) -> WindowGenerator:
 
 
 def build_discriminator(config: SesameConfig) -> SesameDiscriminator | FeatureDiscriminator:
-    """Returns the two-stream discriminator for the configuration's classes plus the hole mask."""
+    """Returns the configuration's discriminator for its classes plus the hole mask, ready to judge."""
+    discriminator: SesameDiscriminator | FeatureDiscriminator
     if config.discriminator == "features":
-        return channels_last(FeatureDiscriminator(config.num_classes + 1, width=config.discriminator_width))
-    discriminator = SesameDiscriminator(
-        config.num_classes + 1,
-        width=config.discriminator_width,
-        num_layers=config.discriminator_layers,
-        num_scales=config.discriminator_scales,
-        mean_gate=config.discriminator_mean_gate,
-    )
+        discriminator = FeatureDiscriminator(config.num_classes + 1, width=config.discriminator_width)
+    else:
+        discriminator = SesameDiscriminator(
+            config.num_classes + 1,
+            width=config.discriminator_width,
+            num_layers=config.discriminator_layers,
+            num_scales=config.discriminator_scales,
+            mean_gate=config.discriminator_mean_gate,
+        )
+    settle_(discriminator)  # the generator's first step asks it before it has learned anything
     return channels_last(discriminator)
 
 
