@@ -68,7 +68,7 @@ def test_the_quickstart_runs(tmp_path, monkeypatch, capsys):
 
 def test_the_formats_page_holds_what_it_says(tmp_path):
     scripts = [text for text in blocks(ROOT / "docs" / "formats.md", "json") if '"edits"' in text]
-    sets = [text for text in blocks(ROOT / "docs" / "formats.md", "json") if '"classes"' in text]
+    sets = [text for text in blocks(ROOT / "docs" / "formats.md", "json") if '"color"' in text]
     assert len(scripts) == len(sets) == 1
     (tmp_path / "classes.json").write_text(sets[0])
     assert LabelSet.load(tmp_path / "classes.json").find("boat").kind == "thing"

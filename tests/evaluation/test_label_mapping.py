@@ -144,3 +144,12 @@ def test_outputs_become_class_numbers() -> None:
         OutputFormat().classes(scores)
     with pytest.raises(InputError, match=r"scores have \(1, C, H, W\)"):
         OutputFormat(kind="scores").classes(np.zeros((2, 2)))
+
+
+def test_the_example_of_the_formats_page_is_a_mapping(tmp_path: Path) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "formats.md").read_text()
+    example = page.partition("## Segmenter and mapping")[2].partition("```json\n")[2].partition("```")[0]
+    (tmp_path / "lake.json").write_text(example)
+    mapping = SegmenterMapping.read(tmp_path / "lake.json")
+    assert mapping.input.layout == "NCHW" and mapping.output.kind == "scores"
+    assert mapping.label_sets["lakeside"]["boat"] == ("vessel",)
