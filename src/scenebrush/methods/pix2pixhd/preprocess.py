@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import itemgetter
 from typing import NamedTuple
 
 import torch
@@ -98,7 +99,7 @@ class StyledLayout(NamedTuple):
 
     def samples(self) -> list[StyledLayout]:
         """Returns the batch one by one."""
-        return [self._cut(lambda m, i=i: m[i : i + 1]) for i in range(len(self.label_map))]
+        return [self._cut(itemgetter(slice(i, i + 1))) for i in range(len(self.label_map))]
 
     def rows(self, first: int, last: int) -> StyledLayout:
         """Returns the layout of rows first to last - 1."""
