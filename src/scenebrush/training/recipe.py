@@ -57,8 +57,9 @@ class Stage(_Strict):
 class OptimizerSpec(_Strict):
     """Adam with two time scales (facts 1.6); linear decay to 0 from `decay_from` of all steps on.
 
-    The rates rise from 0 over the first `warmup` steps. `clip` is the largest norm of the generator's gradient (0 = any):
-    a network without norms can be thrown by a single window into a state that it never leaves (tanh saturates).
+    The rates rise from 0 over the first `warmup` steps. `clip` is the largest norm of the generator's gradient
+    (0 = any): a network without norms can be thrown by a single window into a state that it never leaves (tanh
+    saturates).
     """
 
     generator: float = Field(default=1e-4, gt=0)
