@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from scenebrush.scene.operations.level_sets import continue_regions
 from scenebrush.scene.operations.raggedness import raggedness
@@ -29,8 +30,16 @@ def test_a_straight_boundary_stays_straight():
     assert set(_course(continue_regions(sources, inside))) == {40}
 
 
-def test_a_slope_is_no_raggedness():
-    sources, inside = _with_hole(_two_regions(np.linspace(30, 50, 120).round()), 40, 80)
+@pytest.mark.parametrize("rise", [20, 60, 110])
+def test_a_slope_is_no_raggedness(rise):
+    """A kerb that runs towards the viewer is steep in the picture."""
+    sources, inside = _with_hole(_two_regions(np.linspace(60 - rise / 2, 60 + rise / 2, 120).round(), 120), 40, 80)
+    assert not raggedness(sources, inside, 1).any()
+
+
+def test_a_bend_is_no_raggedness():
+    columns = np.arange(120)
+    sources, inside = _with_hole(_two_regions((30 + (columns / 20) ** 2).round(), 90), 40, 80)
     assert not raggedness(sources, inside, 1).any()
 
 

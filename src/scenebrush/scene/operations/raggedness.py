@@ -56,7 +56,10 @@ def _beside(rows: np.ndarray) -> np.ndarray:
     run = run[: gaps[0]] if len(gaps) else run
     if len(run) < _LEAST:
         return np.zeros(0, int)
-    stray = run - ndimage.gaussian_filter1d(run, _SMOOTH, mode="nearest")
+    # First without slope and bend, which smoothing would take for straying at the ends.
+    columns = np.linspace(-1, 1, len(run))
+    level = run - np.polyval(np.polyfit(columns, run, 2), columns)
+    stray = level - ndimage.gaussian_filter1d(level, _SMOOTH, mode="nearest")
     return np.rint(stray).astype(int) if np.abs(stray).mean() > _STEADY else np.zeros(0, int)
 
 
