@@ -46,9 +46,12 @@ def test_cityscapes_instances_are_its_objects(tmp_path: Path) -> None:
     convert(tmp_path / "source", tmp_path / "scenes")
     folder = SceneFolder.open(tmp_path / "scenes")
     for files in folder.iterate():
-        found = folder.load(files).layout.instance_map
-        assert found is not None
-        _same_objects(np.array(found), trees.objects(drawn[f"{files.split}/{files.stem}"]))
+        assert files.instances is not None
+        with Image.open(files.instances) as image:  # the file itself: readers know Cityscapes's numbers too
+            found = np.array(image).astype(int)
+        _same_objects(found, trees.objects(drawn[f"{files.split}/{files.stem}"]))
+        assert np.unique(found).tolist() == list(range(int(found.max()) + 1))
+        np.testing.assert_array_equal(folder.load(files).layout.instance_map, found)
 
 
 def test_cityscapes_without_instances_and_with_license_plates(tmp_path: Path) -> None:
