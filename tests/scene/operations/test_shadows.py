@@ -55,6 +55,19 @@ def test_shadows_of_large_objects_are_found_too() -> None:
     assert shadow[true].mean() > 0.97 and shadow.sum() < 2.5 * true.sum()
 
 
+def test_the_farther_ones_of_a_row_have_their_shadows_too() -> None:
+    """Touching cars without an instance map are one object; the farther ones stand higher in the picture."""
+    labels, brightness = np.full((160, 160), ROAD), np.full((160, 160), 120)
+    for number in range(4):  # from the near one at the left to the far one at the right, each 30 wide
+        foot = 120 - 24 * number
+        labels[foot - 40 + 6 * number : foot, 30 * number : 30 * number + 30] = CAR
+        brightness[foot : foot + 5, 30 * number : 30 * number + 30] = 50
+    photo = np.repeat(brightness.astype(np.uint8)[:, :, None], 3, axis=2)
+    shadow = find_shadow(photo, Layout(labels, SMALL), labels == CAR)
+    dark = (brightness < 60) & (labels != CAR)
+    assert shadow[dark].mean() > 0.9
+
+
 def test_a_thing_too_thin_to_be_seen_in_a_smaller_picture_is_no_error() -> None:
     labels = np.full((1200, 100), ROAD)
     labels[100:1100, 51] = CAR

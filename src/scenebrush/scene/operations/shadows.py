@@ -97,10 +97,17 @@ def _dark_ground(
 
 
 def _around_foot(mask: np.ndarray, far: int) -> np.ndarray:
-    """Returns the box of the lower half of a mask, grown by `far` pixels to the sides and below, bool (H, W)."""
+    """Returns the box of the lower half of a mask, grown by `far` pixels to the sides and below, bool (H, W).
+
+    And what lies close below each column: of a row of parked cars the farther ones stand higher in the picture.
+    """
     x, y, width, height = bounding_box(mask)
     zone = np.zeros_like(mask)
     zone[y + height // 2 : y + height + far, max(0, x - far) : x + width + far] = True
+    columns = slice(x, x + width)
+    lowest = mask.shape[0] - 1 - mask[::-1, columns].argmax(axis=0)
+    below = np.arange(mask.shape[0])[:, None] - np.where(mask[:, columns].any(axis=0), lowest, mask.shape[0])
+    zone[:, columns] |= (below > 0) & (below <= max(2, far // 2))
     return zone
 
 
