@@ -68,6 +68,17 @@ def test_a_boundary_known_at_one_side_only():
     assert np.abs(stray[70:]).mean() > 2
 
 
+def test_the_top_of_a_bush_goes_on_ragged_and_a_kerb_does_not():
+    """Both as they are in photos, beside the tree of the demo and beside a row of parked cars, from the hole outwards."""
+    bush = [274, 273, 272, 270, 270, 269, 269, 269, 270, 270, 270, 271, 272, 272, 275, 276, 277, 277, 277, 278, 278]
+    kerb = [127, 127, 126, 125, 125, 125, 124, 124, 123, 122, 121, 121, 121, 120, 119, 119, 119]
+    for run, ragged in ((bush, True), (kerb, False)):
+        rows = np.array([*[run[0]] * 60, *run])
+        sources, inside = _two_regions(rows, 300), np.zeros((300, len(rows)), bool)
+        inside[60:290, :60] = True
+        assert raggedness(np.where(inside, 0, sources), inside, 1).any() == ragged
+
+
 def test_what_is_known_for_a_few_columns_only_says_nothing():
     teeth = np.where(np.arange(120) % 8 < 4, 36, 44)
     sources, inside = _with_hole(_two_regions(teeth), 10, 112)

@@ -56,9 +56,9 @@ def _beside(rows: np.ndarray) -> np.ndarray:
     run = run[: gaps[0]] if len(gaps) else run
     if len(run) < _LEAST:
         return np.zeros(0, int)
-    # First without slope and bend, which smoothing would take for straying at the ends.
+    # First without its slope, which smoothing would take for straying at the ends.
     columns = np.linspace(-1, 1, len(run))
-    level = run - np.polyval(np.polyfit(columns, run, 2), columns)
+    level = run - np.polyval(np.polyfit(columns, run, 1), columns)
     stray = level - ndimage.gaussian_filter1d(level, _SMOOTH, mode="nearest")
     return np.rint(stray).astype(int) if np.abs(stray).mean() > _STEADY else np.zeros(0, int)
 
