@@ -69,7 +69,7 @@ def test_a_boundary_known_at_one_side_only():
 
 
 def test_the_top_of_a_bush_goes_on_ragged_and_a_kerb_does_not():
-    """Both as they are in photos, beside the tree of the demo and beside a row of parked cars, from the hole outwards."""
+    """Both as they are in photos, from the hole on: beside the tree of the demo, and beside a row of parked cars."""
     bush = [274, 273, 272, 270, 270, 269, 269, 269, 270, 270, 270, 271, 272, 272, 275, 276, 277, 277, 277, 278, 278]
     kerb = [127, 127, 126, 125, 125, 125, 124, 124, 123, 122, 121, 121, 121, 120, 119, 119, 119]
     for run, ragged in ((bush, True), (kerb, False)):
