@@ -1,4 +1,4 @@
-"""Feature-pyramid semantics-embedding discriminator, FPSE (Liu et al., NeurIPS 2019, "CC-FPSE", section 3.2).
+"""Feature-pyramid semantics-embedding discriminator, FPSE (Liu et al., NeurIPS 2019, "CC-FPSE").
 
 An encoder looks at the image alone; a decoder brings what it saw back to a quarter of the size. At every level of the
 decoder each patch gets two scores: how real it looks, and how well it matches the labels, the inner product of its

@@ -1,4 +1,4 @@
-"""The image encoder of SPADE's VAE: a photo's style as a normal distribution (section 3.3, appendix A, figure 14)."""
+"""The image encoder of SPADE's VAE: a photo's style as a normal distribution (section 3, facts 2.3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The SPADE generator: from a few pixels of layout, or a style, up to a picture under the labels (section 3, figure 4).
+"""The SPADE generator: from a few pixels of layout, or a style, up to a picture under the labels (section 3).
 
 Every block is a SPADE residual block that sees the labels at its own size, so they are never washed away by a norm.
 """

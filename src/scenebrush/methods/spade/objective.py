@@ -1,4 +1,4 @@
-"""The losses of one training step: generator with style encoder, and discriminator (section 3.3, facts 2.5)."""
+"""The losses of one training step: generator with style encoder, and discriminator (section 3, facts 2.5)."""
 
 from __future__ import annotations
 
