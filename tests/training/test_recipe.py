@@ -68,6 +68,21 @@ def test_settings_of_the_wrong_kind_are_named(given: dict[str, Any]) -> None:
         sesame_config(given, CAMVID, window=128)
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"skips": True}, r'config.skips counts with network "paper" only, not with "compact"'),
+        ({"network": "paper", "embedding": 8}, 'config.embedding counts with network "compact"'),
+        ({"discriminator": "features", "discriminator_layers": 3}, 'discriminator_layers counts with .* "two_stream"'),
+    ],
+)
+def test_a_setting_that_the_networks_do_not_have_is_refused(given: dict[str, Any], told: str) -> None:
+    with pytest.raises(RecipeError, match=told):
+        sesame_config(given, CAMVID, window=64)
+    asked = {**given, "network": "paper", "discriminator": "two_stream"}
+    assert sesame_config(asked | {"embedding": 16}, CAMVID, window=64).network == "paper"
+
+
 def test_what_a_recipe_leaves_open_comes_from_the_data() -> None:
     config = sesame_config({"width": 8}, CAMVID, window=64)
     assert (config.num_classes, config.window, config.width) == (12, 64, 8)

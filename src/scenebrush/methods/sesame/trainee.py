@@ -36,6 +36,15 @@ HINTED_SHARE = 0.4  # of the windows say what colour their objects are
 HINT_NOISE = 0.03
 SAMPLES = 8
 
+_ONLY_WITH = {
+    **dict.fromkeys(("num_residual", "skips", "wide"), ("network", "paper")),
+    "embedding": ("network", "compact"),
+    **dict.fromkeys(
+        ("discriminator_scales", "discriminator_layers", "discriminator_mean_gate"), ("discriminator", "two_stream")
+    ),
+}
+"""Settings that only one kind of network has; asked for with another they would be passed over in silence."""
+
 StageSettings = tuple[Mapping[str, Any], Mapping[str, Any]]
 """Of one stage: how windows are cut (`training.recipe.WindowsSpec` as a mapping), and the loss weights by name."""
 
@@ -156,7 +165,12 @@ def sesame_config(given: Mapping[str, Any], label_set: LabelSet, *, window: int)
     """Returns the configuration of a recipe; what it leaves open about the classes comes from the data."""
     things = tuple(index for index, c in enumerate(label_set.classes) if c.kind == "thing")
     from_data = {"num_classes": len(label_set.classes), "thing_classes": things, "window": window}
-    return _checked(SesameConfig, {**from_data, **given}, "config", "setting")
+    config = _checked(SesameConfig, {**from_data, **given}, "config", "setting")
+    for name, (option, value) in _ONLY_WITH.items():
+        chosen = getattr(config, option)
+        if name in given and chosen != value and getattr(config, name) != getattr(SesameConfig(), name):
+            raise RecipeError(f'config.{name} counts with {option} "{value}" only, not with "{chosen}"; leave it out')
+    return config
 
 
 def loss_weights(given: Mapping[str, Any], discriminator: str | None = None) -> LossWeights:
