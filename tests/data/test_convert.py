@@ -121,6 +121,7 @@ def test_a_kill_in_the_middle_loses_nothing(tmp_path: Path, target: Path, worker
     journal = target / "conversion.jsonl"
     while running.poll() is None and not (journal.is_file() and journal.read_bytes().count(b"\n") > 10):
         time.sleep(0.005)
+    children = _children(running.pid)
     running.send_signal(signal.SIGKILL)
     running.wait()
     photos = list(target.glob("train/images/[!.]*"))
@@ -128,10 +129,28 @@ def test_a_kill_in_the_middle_loses_nothing(tmp_path: Path, target: Path, worker
     for photo in photos:  # whatever is there is whole
         assert photo.read_bytes() == (tmp_path / "source" / "train" / photo.name).read_bytes()
         assert (np.array(Image.open(target / "train" / "labels" / photo.name)) == drawn.labels).all()
-    time.sleep(0.5 * (workers > 1))  # orphaned workers end by themselves
+    for _ in range(200):
+        if not any(map(_runs, children)):
+            break
+        time.sleep(0.05)
+    assert not any(map(_runs, children)), "orphaned workers end by themselves"
     report = convert(tmp_path / "source", target)
     assert report.kept >= 9 and report.kept + sum(report.made.values()) == 150
     assert len(list(target.rglob("*.png"))) == 300 and check_folder(target).ok
+
+
+def _children(process: int) -> list[int]:
+    """The processes that it has started, where the system tells."""
+    listed = Path(f"/proc/{process}/task/{process}/children")
+    return [int(word) for word in listed.read_text().split()] if listed.is_file() else []
+
+
+def _runs(process: int) -> bool:
+    """Whether a process is there and has not ended."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def test_workers_write_the_same(tmp_path: Path, source: Path, target: Path) -> None:
