@@ -42,6 +42,7 @@ def test_soft_masks_count_from_the_threshold_on() -> None:
 
 def test_half_of_255_is_a_mask() -> None:
     assert binary_masks(np.array([[127, 128]], np.uint8)).tolist() == [[[False, True]]]
+    assert binary_masks(np.array([[254, 255]], np.uint8), 1.0).tolist() == [[[False, True]]]
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,10 @@ def test_nothing_is_ever_called() -> None:
     assert isinstance(found["x"], Call) and found["x"].arguments == ("SCENEBRUSH_HARM", "done")
 
 
+def test_nothing_is_ever_imported() -> None:
+    assert read_pickle(b"\x80\x02cno_such_module\nthing\n.", "x") == Call("no_such_module thing")
+
+
 @pytest.mark.parametrize(
     "data", [b"", b"junk", pickle.dumps({1.5: 2}, 3), pickle.dumps({"a": {1, 2}}, 4), pickle.dumps([1, "a"], 3)[:-4]]
 )
