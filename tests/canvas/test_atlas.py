@@ -31,14 +31,20 @@ def test_the_mirrored_variant_mirrors_about_the_middle_of_the_hole() -> None:
     assert (rows[0], columns[0]) == (16 - atlas.top, right - atlas.left)
 
 
-def test_a_scaled_variant_enlarges_about_the_middle() -> None:
-    photo = np.zeros((60, 60, 3), np.uint8)
-    photo[:, 20:40] = 200
-    atlas = Atlas.cut(
-        photo, np.ones((60, 60), int), np.zeros((60, 60), np.uint8), (25, 25, 35, 35), 25, (Variant(scale=1.5),)
-    )
-    assert np.count_nonzero(atlas.photo[0, 30, :, 0] == 200) == 20
-    assert np.count_nonzero(atlas.photo[1, 30, :, 0] > 100) == 30
+def test_further_variants_leave_shifts_as_they_are() -> None:
+    atlas, _ = atlas_of(np.random.default_rng(3), (Variant(mirrored=True),))
+    warp = np.array([[1, 0, 2.5], [0, 2, -1], [0, 0, 1]])
+    new = np.full((1, *atlas.shape), 7)
+    bare = np.zeros((1, *atlas.shape), bool)
+    photo = np.zeros((1, *atlas.shape, 3), np.uint8)
+    joined = atlas.joined(photo, new, bare.view(np.uint8), bare, (Variant(warp=warp),))
+    moves = np.array([[1, 3, -2], [0, -4, 0]])
+    np.testing.assert_array_equal(joined.shift(moves), atlas.shift(moves))
+    np.testing.assert_array_equal(joined.label_map[:2], atlas.label_map)
+    place = 20 * atlas.stride + 22 + joined.shift(np.array([[2, 0, 0]]))
+    assert joined.label_map.reshape(-1)[place] == 7
+    rows, columns = joined.locate(place)
+    assert (rows[0], columns[0]) == (39, 24.5)
 
 
 def test_outside_the_photo_there_is_nothing_to_copy() -> None:

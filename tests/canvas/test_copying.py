@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scenebrush.canvas import fill
+from scenebrush.canvas import Parts, fill
 from scenebrush.errors import InputError
 from scenebrush.scene.label_set import LabelClass, LabelSet
 from scenebrush.scene.layout import Layout
@@ -54,7 +54,7 @@ def test_only_the_hole_changes_and_copies_have_the_right_class(seed: int, blende
     photo, labels = landscape(rng)
     x, y, w, h = rng.integers(5, 60), rng.integers(5, 60), rng.integers(1, 30), rng.integers(1, 30)
     hole = box(labels.shape, x, y, x + w, y + h)
-    filled = fill(photo, layout(labels), layout(labels), hole, boundaries=False, blend=blended)
+    filled = fill(photo, layout(labels), layout(labels), hole, parts=Parts(boundaries=False, blend=blended))
     assert np.array_equal(filled.photo[~hole], photo[~hole])
     assert not filled.copied[~hole].any()
     assert not filled.copied[labels == CAR].any()
@@ -68,7 +68,7 @@ def test_only_the_hole_changes_and_copies_have_the_right_class(seed: int, blende
 def test_a_copied_boundary_stays_near_the_one_that_is_asked_for() -> None:
     photo, labels = landscape(np.random.default_rng(3))
     hole = box(labels.shape, 40, 25, 65, 60)
-    filled = fill(photo, layout(labels), layout(labels), hole, blend=False)
+    filled = fill(photo, layout(labels), layout(labels), hole, parts=Parts(blend=False))
     sky = filled.photo[..., 0] < 80
     wrong = filled.copied & (sky != (labels == SKY))
     rows = np.nonzero(wrong)[0]
@@ -145,7 +145,7 @@ def test_unlabelled_pixels_of_the_hole_become_what_surrounds_them() -> None:
     photo, labels = landscape(np.random.default_rng(9))
     hole = box(labels.shape, 30, 4, 50, 24)
     after = np.where(hole, VOID, labels)
-    filled = fill(photo, layout(labels), layout(after), hole, blend=False)
+    filled = fill(photo, layout(labels), layout(after), hole, parts=Parts(blend=False))
     assert filled.copied[hole].all()
     assert (filled.photo[hole][:, 0] < 50).all()
 

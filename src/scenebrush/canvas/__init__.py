@@ -3,5 +3,6 @@
 from scenebrush.canvas.composing import Canvas, compose
 from scenebrush.canvas.copying import Fill, fill
 from scenebrush.canvas.pasting import paste
+from scenebrush.canvas.plan import Parts
 
-__all__ = ["Canvas", "Fill", "compose", "fill", "paste"]
+__all__ = ["Canvas", "Fill", "Parts", "compose", "fill", "paste"]

@@ -1,6 +1,6 @@
 """The atlas: the visible part of a photo around a hole, laid out so that a source is an index plus a shift.
 
-The cut-out is stacked with its mirror image and slightly scaled versions, all about the hole's centre. In the
+The cut-out is stacked with its mirror image about the hole's centre, and with warped versions. In the
 flat arrays one shift (an int) then names a variant and an offset at once, and two neighbours that are copied
 with the same shift have neighbouring sources, mirrored or not.
 """
@@ -19,12 +19,15 @@ NOWHERE = -1
 Box = tuple[int, int, int, int]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Variant:
-    """How a variant of the atlas shows the photo: mirrored left to right, things `scale` times as large."""
+    """How a variant of the atlas shows the photo: mirrored left to right, or warped.
+
+    `warp` (3, 3) takes a place (x, y, 1) of the frame to where in variant 0 its source lies.
+    """
 
     mirrored: bool = False
-    scale: float = 1.0
+    warp: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +84,25 @@ class Atlas:
         photos, labels, costs, rims = (np.stack(parts) for parts in zip(*shown, strict=True))
         return cls(photos, labels, costs, rims, (Variant(), *variants), frame[1], frame[0])
 
+    def joined(
+        self,
+        photos: np.ndarray,
+        label_maps: np.ndarray,
+        dear: np.ndarray,
+        rims: np.ndarray,
+        variants: tuple[Variant, ...],
+    ) -> Atlas:
+        """Returns the atlas with further variants, arrays of its size; the shifts of those it has stay as they are."""
+        return Atlas(
+            np.concatenate([self.photo, photos]),
+            np.concatenate([self.label_map, label_maps]),
+            np.concatenate([self.dear, dear]),
+            np.concatenate([self.rim, rims]),
+            (*self.variants, *variants),
+            self.top,
+            self.left,
+        )
+
     @cached_property
     def gray(self) -> np.ndarray:
         """uint8 (V, H, W), how light the photo is."""
@@ -113,10 +135,13 @@ class Atlas:
         height, width = self.shape
         number, place = np.divmod(indices, height * width)
         rows, columns = np.divmod(place, width)
-        scales = np.array([v.scale for v in self.variants], np.float32)[number]
-        signs = np.array([-1 if v.mirrored else 1 for v in self.variants], np.float32)[number]
-        middle = np.float32((height - 1) / 2), np.float32((width - 1) / 2)
-        return (rows - middle[0]) / scales + middle[0], signs * (columns - middle[1]) / scales + middle[1]
+        columns = np.where(np.array([v.mirrored for v in self.variants])[number], width - 1 - columns, columns)
+        rows, columns = rows.astype(np.float32), columns.astype(np.float32)
+        for k, variant in enumerate(self.variants):
+            if variant.warp is not None and (here := number == k).any():
+                x, y, w = variant.warp @ np.stack([columns[here], rows[here], np.ones(here.sum())])
+                rows[here], columns[here] = y / w, x / w
+        return rows, columns
 
 
 def cut_out(array: np.ndarray, box: Box, empty: int | bool) -> np.ndarray:
@@ -152,15 +177,6 @@ _Shown = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 def _shown(plain: _Shown, variant: Variant) -> _Shown:
     """Photo, label map, costs and rims as a variant shows them, about the centre of the same frame."""
     photo, labels, costs, rims = plain
-    if variant.scale != 1:
-        height, width = labels.shape
-        rows = (np.arange(height) - (height - 1) / 2) / variant.scale + (height - 1) / 2
-        columns = (np.arange(width) - (width - 1) / 2) / variant.scale + (width - 1) / 2
-        grid = np.meshgrid(rows, columns, indexing="ij")
-        planes = [ndimage.map_coordinates(photo[..., c], grid, order=1, mode="nearest") for c in range(3)]
-        photo = np.stack(planes, axis=-1)
-        labels = ndimage.map_coordinates(labels, grid, order=0, mode="constant", cval=NOWHERE)
-        costs, rims = (ndimage.map_coordinates(a, grid, order=0, mode="nearest") for a in (costs, rims))
     if variant.mirrored:
         photo, labels, costs, rims = photo[:, ::-1], labels[:, ::-1], costs[:, ::-1], rims[:, ::-1]
     return photo, labels, costs, rims

@@ -10,6 +10,7 @@ from scipy import ndimage
 from scenebrush.canvas import lending
 from scenebrush.canvas.copying import fill
 from scenebrush.canvas.pasting import paste
+from scenebrush.canvas.plan import ALL_PARTS, Parts
 from scenebrush.scene.edit import Edit
 from scenebrush.scene.layout import Layout
 from scenebrush.scene.scene import Scene
@@ -30,7 +31,7 @@ class Canvas:
     carried: np.ndarray
 
 
-def compose(scene: Scene, edit: Edit, *, lend: bool = False) -> Canvas:
+def compose(scene: Scene, edit: Edit, *, lend: bool = False, parts: Parts = ALL_PARTS) -> Canvas:
     """Returns the canvas of an edit. Things that no carry brings hold nearest pixels: they are to be drawn.
 
     Of what the photo shows inside the hole only a carry that takes it along knows anything.
@@ -40,12 +41,13 @@ def compose(scene: Scene, edit: Edit, *, lend: bool = False) -> Canvas:
         edit: the edit.
         lend: True shows things that no carry brings in the look of another object of their class in the photo
             (`lending.lend`), if there is one of a similar shape; `Canvas.carried` does not tell of them.
+        parts: what `fill` does; all by default.
     """
     lent = lending.lend(scene, edit) if lend else ()
     objects = np.zeros(edit.hole.shape, bool)
     for carry in (*edit.carries, *lent):
         objects |= carry.target
-    filled = fill(scene.photo, scene.layout, _without(edit.layout, objects), edit.hole, surfaces=True)
+    filled = fill(scene.photo, scene.layout, _without(edit.layout, objects), edit.hole, surfaces=True, parts=parts)
     photo, carried = filled.photo, np.zeros(edit.hole.shape, bool)
     donor = Scene(filled.photo, scene.layout)  # what is lent is matted against its surroundings: not the old hole's
     for carry in lent:

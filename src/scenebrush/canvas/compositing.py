@@ -98,7 +98,8 @@ def _excess(draft: Draft, p: np.ndarray, q: np.ndarray) -> np.ndarray:
     shift, layer = draft.shifts.reshape(-1)[p], draft.layers.reshape(-1)[p]
     for number in np.unique(layer[layer >= 0]):
         sources = draft.sources[number]
-        goes_on = np.flatnonzero((layer == number) & sources.usable[q + shift])
+        own = np.flatnonzero(layer == number)
+        goes_on = own[sources.usable[q[own] + shift[own]]]
         excess[goes_on] = flat[q[goes_on]] - sources.values(q[goes_on], shift[goes_on])
     return excess
 
@@ -122,7 +123,8 @@ def _asked(draft: Draft, here: np.ndarray, known: np.ndarray, shift: np.ndarray,
     asked: np.ndarray = photo[known] - draft.values.reshape(-1, 3)[here]
     for number in np.unique(layer[layer >= 0]):
         sources = draft.sources[number]
-        follows = np.flatnonzero((layer == number) & sources.usable[known + shift])
+        own = np.flatnonzero(layer == number)
+        follows = own[sources.usable[known[own] + shift[own]]]
         asked[follows] = photo[known[follows]] - sources.values(known[follows], shift[follows])
     return asked
 

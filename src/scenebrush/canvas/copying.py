@@ -13,10 +13,9 @@ from scipy import ndimage
 
 from scenebrush.canvas.atlas import NOWHERE, Atlas, Box, Variant, cut_out
 from scenebrush.canvas.boundaries import fill_boundaries
-from scenebrush.canvas.compositing import blend as blend_draft
-from scenebrush.canvas.compositing import soften
+from scenebrush.canvas.compositing import blend, soften
 from scenebrush.canvas.draft import Draft, window_with
-from scenebrush.canvas.plan import Plan
+from scenebrush.canvas.plan import ALL_PARTS, Parts, Plan
 from scenebrush.canvas.regions import fill_class
 from scenebrush.canvas.sources import dear_sources
 from scenebrush.errors import InputError
@@ -24,8 +23,6 @@ from scenebrush.scene.layout import Layout
 
 UNSEEN = np.uint8(128)
 """The grey of pixels of a hole for which nothing is visible in the whole photo."""
-
-_VARIANTS = (Variant(mirrored=True),)
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,8 +49,7 @@ def fill(
     max_offsets: int = 8,
     reach: int | None = None,
     surfaces: bool = False,
-    boundaries: bool = True,
-    blend: bool = True,
+    parts: Parts = ALL_PARTS,
     rng: np.random.Generator | None = None,
 ) -> Fill:
     """Returns the photo with its hole filled by pixels of the classes that `layout_after` asks for there.
@@ -71,9 +67,7 @@ def fill(
         reach: how far a source may be, in pixels along x and y; None chooses by the photo's size.
         surfaces: True copies things as well where they run on: the hole's part of an object whose number is
             seen outside of the hole at least as large (a facade behind a window that goes).
-        boundaries: False keeps every copied pixel strictly to its class; True lets a kerb, a shore or the
-            ragged rim of a bush be copied whole, a few pixels off the boundary that the layout asks for.
-        blend: False leaves the copies as they are, seams and all.
+        parts: what is done; all by default.
         rng: draws the pixels on which offsets are judged; None draws the same ones each time.
 
     Raises:
@@ -82,7 +76,7 @@ def fill(
     _check(photo, layout_before, layout_after, hole)
     if not hole.any():
         return Fill(photo.copy(), np.zeros(hole.shape, bool))
-    plan = Plan.of(hole.shape, max_offsets, reach, rng)
+    plan = Plan.of(hole.shape, max_offsets, reach, rng, parts)
     copyable = layout_after.label_set.of_kind("stuff")
     if surfaces:
         copyable += _running_on(layout_before, layout_after, hole)
@@ -90,11 +84,11 @@ def fill(
     for class_id in np.unique(draft.classes[draft.inside]):
         if class_id in copyable:
             fill_class(draft, int(class_id), plan)
-    if boundaries:
+    if parts.boundaries:
         fill_boundaries(draft, plan)
     draft.put_nearest()
-    if blend:
-        blend_draft(draft)
+    if parts.blend:
+        blend(draft)
         soften(draft)
     return _pasted(photo, hole, draft)
 
@@ -130,9 +124,10 @@ def _draft(
     things = ~np.isin(labels, copyable) & ~hole
     visible = np.where(hole | ~before.label_set.is_kind(labels, "stuff", "thing"), NOWHERE, labels)
     dear = dear_sources(things, plan.scale)
+    variants = (Variant(mirrored=True),) if plan.parts.mirrored else ()
     shown = photo.copy()
     shown[hole] = UNSEEN  # nothing of what the hole hides may tell, wherever the search looks
-    atlas = Atlas.cut(shown, visible, dear, _box(hole), plan.reach + plan.ring, _VARIANTS, rim=plan.rim)
+    atlas = Atlas.cut(shown, visible, dear, _box(hole), plan.reach + plan.ring, variants, rim=plan.rim)
     inside = cut_out(hole, atlas.frame, False)
     wanted = cut_out(after.label_map.astype(np.int16), atlas.frame, NOWHERE)
     known = after.label_set.of_kind("stuff", "thing")

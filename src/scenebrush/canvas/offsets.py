@@ -17,12 +17,12 @@ _UNCOVERED = 40.0  # cost of covering nothing, in colour steps
 _UNFILLED = 60.0  # cost of a pixel that no move fills
 _ALTERNATIVES, _LEAST_GAIN = 5, 0.5  # further moves at most; what one must gain, in colour steps per pixel
 _LENGTH_COST = 0.05  # colour steps for each pixel of an offset's length, at 128
-_GOOD = 30.0  # a score below which mirrored and scaled sources are not looked at
+_GOOD = 30.0  # a score below which mirrored sources are not looked at
 _FINE_FROM = 1.5  # the scale from which periods along the axes are looked for
 _ODD_WEIGHT = 0.5  # of how far a source is lighter or darker than anything on the ring
 _RIM_COST = np.float32(30)  # of a source with another class near it, for a pixel that has none near
 _LEAST_RING = 20  # pixels on the ring that tell how light a region is
-_VARIANT_COST = 20.0  # cost of a mirrored or scaled source, in colour steps
+_MIRRORED_COST, _WARPED_COST = 20.0, 1.0  # of a mirrored source, and of one resampled, in colour steps
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +37,7 @@ class Judge:
             class is possible but dearer (see `slack`), or None.
         slack: float32 (H*W,), what a source of another class than expected costs there, or None.
         inner: bool (H*W,), true = no other class is near: a source that has one near is dearer there. Or None.
+        even: whether a source is dearer that is lighter or darker than anything on the ring.
         scale: the photo's size relative to 128 pixels.
     """
 
@@ -47,6 +48,7 @@ class Judge:
     expected: np.ndarray | None = None
     slack: np.ndarray | None = None
     inner: np.ndarray | None = None
+    even: bool = True
 
     def nearness(self, pixels: np.ndarray) -> np.ndarray:
         """Returns how much each ring sample says about each pixel, float32 (K, P)."""
@@ -74,7 +76,7 @@ class Judge:
         atlas = self.sources.atlas
         places = pixels + atlas.shift(moves)[:, None]
         costs: np.ndarray = atlas.dear.reshape(-1)[places].astype(np.float32)
-        if self.expected is None and self.ring.size >= _LEAST_RING:
+        if self.even and self.expected is None and self.ring.size >= _LEAST_RING:
             low, high = self.usual
             gray = atlas.gray.reshape(-1)[places].astype(np.float32)
             costs += _ODD_WEIGHT * np.maximum(np.maximum(low - gray, gray - high), 0)
@@ -97,6 +99,13 @@ class Judge:
         costs += self._move_costs(moves)
         return costs
 
+    def explains(self, moves: np.ndarray) -> float:
+        """Returns how far off the ring some moves are where each pixel takes the best of them, in colour steps."""
+        if not len(moves):
+            return _UNFILLED
+        costs = self.ring_costs(moves, self.nearness(self.samples))
+        return float(np.where(self.covers(moves, self.samples), costs, _UNFILLED).min(axis=0).mean())
+
     def costs(self, moves: np.ndarray, nearness: np.ndarray) -> np.ndarray:
         """Returns what each move costs each of the samples, float32 (N, M)."""
         costs: np.ndarray = self.ring_costs(moves, nearness) + self.source_costs(moves, self.samples)
@@ -104,7 +113,8 @@ class Judge:
 
     def _move_costs(self, moves: np.ndarray) -> np.ndarray:
         length = np.abs(moves[:, 1:]).sum(axis=1) * (_LENGTH_COST / self.scale)
-        costs: np.ndarray = (length + _VARIANT_COST * (moves[:, 0] > 0)).astype(np.float32)[:, None]
+        own = [_MIRRORED_COST * v.mirrored + _WARPED_COST * (v.warp is not None) for v in self.sources.atlas.variants]
+        costs: np.ndarray = (length + np.array(own)[moves[:, 0]]).astype(np.float32)[:, None]
         return costs
 
 
@@ -127,11 +137,11 @@ def sample(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def choose_moves(judge: Judge, *, reach: int, most: int) -> np.ndarray:
     """Returns the moves chosen, int (N, 3): at most `most` that cover the region, the best first, and a few more."""
     nearness = judge.nearness(judge.samples)
-    moves, hits, costs = _rated(judge, nearness, reach, np.array([0]))
-    variants = np.arange(1, len(judge.sources.atlas.variants))
+    moves, hits, costs = _rated(judge, nearness, _grid(judge.scale, reach, np.array([0])))
+    variants = np.array([k for k, variant in enumerate(judge.sources.atlas.variants) if variant.mirrored], int)
     if len(variants) and not (len(moves) and _scores(hits, costs, np.ones(hits.shape[1], bool)).min() < _GOOD):
-        further = _rated(judge, nearness, reach, variants)
-        moves, hits, costs = (np.concatenate(parts) for parts in zip((moves, hits, costs), further, strict=True))
+        mirrored = _rated(judge, nearness, _grid(judge.scale, reach, variants))
+        moves, hits, costs = (np.concatenate(parts) for parts in zip((moves, hits, costs), mirrored, strict=True))
     chosen: list[np.ndarray] = []
     empty = np.ones(len(judge.samples), bool)
     while len(moves) and len(chosen) < most and empty.any():
@@ -190,11 +200,8 @@ def _refined(
 _NEIGHBOURS = np.array([(0, x, y) for y in (-1, 0, 1) for x in (-1, 0, 1) if x or y])
 
 
-def _rated(
-    judge: Judge, nearness: np.ndarray, reach: int, variants: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The moves of a grid that cover something: (N, 3), what they cover (N, M) and cost (N, M)."""
-    moves = _grid(judge.scale, reach, variants)
+def _rated(judge: Judge, nearness: np.ndarray, moves: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The moves that cover something: (N, 3), what they cover (N, M) and cost (N, M)."""
     hits = judge.covers(moves, judge.samples)
     some = hits.mean(axis=1) >= 0.03
     return moves[some], hits[some], judge.costs(moves[some], nearness)

@@ -11,6 +11,32 @@ _BLOCKS = 400
 
 
 @dataclass(frozen=True)
+class Parts:
+    """Which parts of the recipe a fill uses; all by default. To see what one of them is good for, leave it out.
+
+    Args:
+        mirrored: sources are mirrored as well where none is good as it is.
+        trends: smooth gradients (sky, water) are taken off before copying and put on again.
+        facades: copies along a facade in perspective, by its own periods.
+        seams: offsets are cut against one another where they differ least; else each takes what the better left.
+        boundaries: a kerb, a shore or the ragged rim of a bush is copied whole, a few pixels off the boundary that
+            the layout asks for; else every copied pixel keeps strictly to its class.
+        blend: the copies take on the light of their place; else they stay as they are, seams and all.
+    """
+
+    mirrored: bool = True
+    trends: bool = True
+    facades: bool = True
+    seams: bool = True
+    boundaries: bool = True
+    blend: bool = True
+
+
+ALL_PARTS = Parts()
+"""The whole recipe."""
+
+
+@dataclass(frozen=True)
 class Plan:
     """How a fill is searched.
 
@@ -22,6 +48,7 @@ class Plan:
         reach: longest offset along x and y, in pixels.
         offsets: at most so many per region.
         blocks: about so many blocks per region for the graph cut.
+        parts: what is done.
         rng: draws the samples.
     """
 
@@ -32,14 +59,22 @@ class Plan:
     reach: int
     offsets: int
     blocks: int
+    parts: Parts
     rng: np.random.Generator
 
     @classmethod
-    def of(cls, shape: tuple[int, ...], offsets: int, reach: int | None, rng: np.random.Generator | None) -> Plan:
+    def of(
+        cls,
+        shape: tuple[int, ...],
+        offsets: int,
+        reach: int | None,
+        rng: np.random.Generator | None,
+        parts: Parts = ALL_PARTS,
+    ) -> Plan:
         """Returns the plan for a photo (H, W)."""
         scale = max(1.0, max(shape) / 128)
         blocks = round(_BLOCKS * min(scale, 4.0))
         ring = round(_RING * scale**0.5)
         band, rim = round(_BAND * scale**0.5), round(_RIM * scale**0.5)
         reach = reach or round(_REACH * scale**0.75)
-        return cls(scale, ring, band, rim, reach, offsets, blocks, rng or np.random.default_rng(0))
+        return cls(scale, ring, band, rim, reach, offsets, blocks, parts, rng or np.random.default_rng(0))

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from scenebrush.canvas import facades
 from scenebrush.canvas.draft import Draft
 from scenebrush.canvas.offsets import Judge, choose_moves, ring_of, sample
 from scenebrush.canvas.plan import Plan
@@ -14,22 +15,56 @@ from scenebrush.canvas.sources import Sources
 
 _LOOKED_AT = 40_000  # pixels of a region in the graph cut
 _ROUNDS, _FURTHER = 3, 2  # searches for what the one before it left, and the moves that each may add
+_FACADES_FROM, _FACADES_OVER = 1.5, 400  # scale of a photo, pixels of a region from which facades are looked for
+_MUCH_BETTER = 0.88  # copies along a facade must be off the ring by less than this share of what others are
 _RING_WEIGHT = 2.5  # of a pixel's ring cost against seams
 
 
 def fill_class(draft: Draft, class_id: int, plan: Plan) -> None:
     """Copies the hole's pixels of one class from the visible pixels of that class, as far as there are any."""
-    atlas = draft.atlas
     mask = draft.inside & (draft.classes == class_id)
-    sources = Sources.of_class(atlas, class_id, plan.rng)
     pixels = np.flatnonzero(mask)
-    ring = sample(ring_of(mask, atlas.label_map[0] == class_id, plan.ring), plan.rng)
-    judge = Judge(sources, sample(pixels, plan.rng), ring, plan.scale, inner=draft.inner)
-    moves = choose_moves(judge, reach=plan.reach, most=plan.offsets)
+    judge, moves = _along_a_facade(draft, *_chosen(draft, class_id, mask, plan), mask, plan)
     if len(moves):
         moves = _completed(judge, moves, pixels, plan)
         draft.soft |= mask
-        draft.put(sources, pixels, _assigned(judge, moves, pixels, plan))
+        draft.put(judge.sources, pixels, _assigned(judge, moves, pixels, plan))
+
+
+def _chosen(draft: Draft, class_id: int, mask: np.ndarray, plan: Plan) -> tuple[Judge, np.ndarray]:
+    """The judge of a region and the moves that it finds best."""
+    sources = Sources.of_class(draft.atlas, class_id, plan.rng, trends=plan.parts.trends)
+    ring = ring_of(mask, draft.atlas.label_map[0] == class_id, plan.ring)
+    samples = sample(np.flatnonzero(mask), plan.rng), sample(ring, plan.rng)
+    judge = Judge(sources, *samples, plan.scale, inner=draft.inner)
+    return judge, choose_moves(judge, reach=plan.reach, most=plan.offsets)
+
+
+def _along_a_facade(
+    draft: Draft, judge: Judge, moves: np.ndarray, mask: np.ndarray, plan: Plan
+) -> tuple[Judge, np.ndarray]:
+    """The same, or copies along a facade in perspective where they explain what is visible around the region better."""
+    sources = judge.sources
+    if (
+        plan.scale < _FACADES_FROM
+        or not plan.parts.facades
+        or sources.trend is not None
+        or np.count_nonzero(mask) < _FACADES_OVER
+    ):
+        return judge, moves
+    # wide enough to show where windows are: the wall next to the hole looks the same everywhere
+    width = max(plan.ring, round(0.4 * np.count_nonzero(mask) ** 0.5))
+    ring = sample(ring_of(mask, sources.usable[: mask.size].reshape(mask.shape), width), plan.rng)
+    wide = replace(judge, ring=ring, even=False)
+    limit = _MUCH_BETTER * wide.explains(moves)
+    extended, along = facades.extended(sources, mask, wide.samples, ring, limit)
+    if not len(along):
+        return judge, moves
+    further = replace(wide, sources=extended)
+    if further.explains(along) > limit:
+        return judge, moves
+    draft.atlas = extended.atlas
+    return further, along
 
 
 def _completed(judge: Judge, moves: np.ndarray, pixels: np.ndarray, plan: Plan) -> np.ndarray:
@@ -49,7 +84,7 @@ def _assigned(judge: Judge, moves: np.ndarray, pixels: np.ndarray, plan: Plan) -
     """The flat shift of each pixel, int (P,); 0 where no move has a source."""
     usable = judge.covers(moves, pixels)
     chosen = np.argmax(usable, axis=0)  # the moves come best first
-    if len(moves) > 1:
+    if len(moves) > 1 and plan.parts.seams:
         cut = _cut(judge, moves, pixels, plan)
         # a block may hold pixels that its offset cannot fill: they take the first offset that can
         chosen = np.where(usable[cut, np.arange(len(pixels))], cut, chosen)

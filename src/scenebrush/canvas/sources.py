@@ -99,13 +99,13 @@ class Sources:
     trend: Trend | None = None
 
     @classmethod
-    def of_class(cls, atlas: Atlas, class_id: int, rng: np.random.Generator) -> Sources:
-        """Returns the sources of a class, with its trend."""
+    def of_class(cls, atlas: Atlas, class_id: int, rng: np.random.Generator, *, trends: bool = True) -> Sources:
+        """Returns the sources of a class, with its trend if `trends`."""
         usable = atlas.label_map.reshape(-1) == class_id
         visible = np.flatnonzero(usable[: atlas.label_map[0].size])
         seen = visible[rng.integers(0, len(visible), min(_TREND_SAMPLES, len(visible)))] if len(visible) else visible
-        trend = Trend.fit(*atlas.locate(seen), atlas.photo.reshape(-1, 3)[seen].astype(np.float32))
-        return cls(atlas, usable, trend)
+        colors = atlas.photo.reshape(-1, 3)[seen].astype(np.float32)
+        return cls(atlas, usable, Trend.fit(*atlas.locate(seen), colors) if trends else None)
 
     def colors(self, indices: np.ndarray) -> np.ndarray:
         """Returns the colours at flat indices without the trend, float32 or int16 (..., 3)."""
