@@ -46,7 +46,7 @@ def test_nothing_is_ever_called() -> None:
 
 
 def test_nothing_is_ever_imported() -> None:
-    assert read_pickle(b"\x80\x02cno_such_module\nthing\n.", "x") == Call("no_such_module thing")
+    assert read_pickle(b"\x80\x02cno_such_module\nthing\n)R.", "x") == Call("no_such_module thing")
 
 
 @pytest.mark.parametrize(
