@@ -179,4 +179,4 @@ def test_a_new_discriminator_judges_in_evaluation_as_it_does_in_training(kind: s
         assert convolutions
         for convolution in convolutions:
             largest = torch.linalg.matrix_norm(convolution.eval().normalized_weight().flatten(1), 2)
-            assert float(largest) == pytest.approx(1, abs=0.1)
+            assert largest.item() == pytest.approx(1, abs=0.1)

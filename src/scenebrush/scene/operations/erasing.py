@@ -74,18 +74,15 @@ def clear(scene: Scene, region: np.ndarray, gone: tuple[int, ...], dilate: int |
     layout = scene.layout
     darkened = shadows_of(scene, region, shadow)
     hole = region | rim(layout, region, dilate, gone) | darkened
-    # Unlabelled pixels of the rim, or shut in by the hole, are made anew as well, so they get a class. So are specks:
-    # what a label edge left of the object, or a few pixels of ground, which would show it.
+    # Unlabelled pixels of the rim, or shut in by the hole, are made anew as well, so they get a class. So are specks of
+    # stuff, which would show what was there; a speck of a thing is an object of its own, for all that one knows.
     void = layout.label_set.is_kind(layout.label_map, "void")
     window = around(hole, 1)
     labels = layout.label_map[window]
     shut_in = ndimage.binary_fill_holes(hole[window]) & ~hole[window]
-    specks = _small_parts(shut_in)
-    left = specks & np.isin(labels, gone)
-    hole[window] |= (shut_in & void[window]) | left | (specks & layout.label_set.is_kind(labels, "stuff"))
-    emptied = region | (hole & void)
-    emptied[window] |= left
-    filled = refill(layout, emptied, gone)
+    specks = _small_parts(shut_in) & layout.label_set.is_kind(labels, "stuff")
+    hole[window] |= (shut_in & void[window]) | specks
+    filled = refill(layout, region | (hole & void), gone)
     return Clearing(hole, darkened, Layout(filled.label_map, layout.label_set, filled.instance_map))
 
 
