@@ -30,6 +30,7 @@ class _Step:
     """One queued operation: what it makes of the layout at once, and of the photo once it is rendered."""
 
     operation: Operation
+    plan: Edit
     draft: Scene
     rendered: Scene | None = None
 
@@ -87,6 +88,11 @@ class Editor:
         """How many operations `render` has still to make."""
         return sum(step.rendered is None for step in self._steps)
 
+    @property
+    def plans(self) -> list[Edit]:
+        """The edits that `render` has still to make, as they look before any of them is rendered."""
+        return [step.plan for step in self._steps if step.rendered is None]
+
     def erase(self, **arguments: Any) -> Self:
         """Removes an object, a class or a region: `operations.erase`."""
         return self.apply(lambda scene: operations.erase(scene, **arguments))
@@ -114,7 +120,8 @@ class Editor:
     def apply(self, operation: Operation) -> Self:
         """Queues any function Scene -> Edit; what it raises, it raises here, and nothing is queued."""
         before = self._steps[-1].draft if self._steps else self._original
-        self._steps.append(_Step(operation, Scene(before.photo, operation(before).layout)))
+        plan = operation(before)
+        self._steps.append(_Step(operation, plan, Scene(before.photo, plan.layout)))
         self._undone.clear()
         return self
 

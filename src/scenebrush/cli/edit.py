@@ -15,9 +15,9 @@ from scenebrush.cli.console import progress, say, say_json
 from scenebrush.cli.edit_flags import FLAGS, edit_of_flag, in_order
 from scenebrush.editor import Editor, beside
 from scenebrush.errors import InputError, ModelError
-from scenebrush.methods import Adaptable, default_model, load_model
+from scenebrush.methods import Adaptable, Adaptation, default_model, load_model
 from scenebrush.methods import Editor as Model
-from scenebrush.scene import MAX_MEGAPIXELS, LabelSet, Scene
+from scenebrush.scene import MAX_MEGAPIXELS, Edit, LabelSet, Scene
 from scenebrush.scene.files import photo_format
 from scenebrush.scene.script import ScriptedEdit, read_script
 
@@ -89,13 +89,15 @@ def run(arguments: Arguments, argv: Sequence[str]) -> None:
         editor.apply(edit)
     adaptation = None
     if arguments.adapt is not None:
-        editor.model, adaptation = adapted(model, scene, arguments)
+        adaptation = adapted(model, scene, editor.plans, arguments)
+        editor.model = adaptation.model
     with progress("editing") as report:
         editor.render(lambda done, total: report(done / total))
     written = [str(path) for path in editor.save(out)]
     seconds = round(time.perf_counter() - started, 2)
     if arguments.json:
-        facts = {"model": model.name, "edits": len(edits), "seconds": seconds, "adaptation": adaptation}
+        learned = _adaptation_facts(adaptation) if adaptation is not None else None
+        facts = {"model": model.name, "edits": len(edits), "seconds": seconds, "adaptation": learned}
         say_json({"written": written, **facts})
         return
     if adaptation is not None:
@@ -134,18 +136,25 @@ def edits_in_order(arguments: Arguments, argv: Sequence[str], label_set: LabelSe
     return edits
 
 
-def adapted(model: Model, scene: Scene, arguments: Arguments) -> tuple[Model, dict[str, float | bool]]:
-    """Returns the model after learning from the photo, if that helped, and the figures."""
+def adapted(model: Model, scene: Scene, edits: Sequence[Edit], arguments: Arguments) -> Adaptation:
+    """Returns what came of learning from the photo for these edits: the model to go on with, and the figures."""
     assert arguments.adapt is not None
     if not isinstance(model, Adaptable):
         raise ModelError(f"model {model.name!r} cannot learn from a photo; leave out --adapt, or name another model")
     if arguments.adapt <= 0:
         raise InputError(f"--adapt {arguments.adapt:g} is no time to learn in; give seconds, for instance 30")
     with progress("adapting") as report:
-        result = model.adapt(scene, seconds=arguments.adapt, seed=arguments.seed, report=report)
-    return result.model, {"before": result.before, "after": result.after, "kept": result.kept}
+        return model.adapt(scene, edits, seconds=arguments.adapt, seed=arguments.seed, report=report)
 
 
-def _adaptation_line(figures: dict[str, float | bool]) -> str:
-    kept = "kept" if figures["kept"] else "not kept"
-    return f"adapting: error in held-out holes {figures['before']:.4f} -> {figures['after']:.4f}, {kept}"
+def _adaptation_line(found: Adaptation) -> str:
+    measure = f" ({found.measure})" if found.measure else ""
+    return (
+        f"adapting: error in held-out holes{measure} {found.before:.4f} -> {found.after:.4f},"
+        f" {'kept' if found.kept else 'not kept'}: better by {found.before - found.after:.4f}, where more than"
+        f" {found.margin:.4f} counts"
+    )
+
+
+def _adaptation_facts(found: Adaptation) -> dict[str, float | bool | str]:
+    return {name: getattr(found, name) for name in ("before", "after", "margin", "kept", "measure")}

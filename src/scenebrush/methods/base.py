@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, Self, runtime_checkable
@@ -40,12 +40,16 @@ class Adaptation:
         before: error of the original model on held-out holes of this photo (lower is better).
         after: the same of the adapted model.
         kept: whether `model` is the adapted one.
+        margin: how much lower `after` had to be for that: the noise of the comparison.
+        measure: what the error is, in a few words; empty = nobody says.
     """
 
     model: Editor
     before: float
     after: float
     kept: bool
+    margin: float = 0.0
+    measure: str = ""
 
 
 @runtime_checkable
@@ -53,11 +57,18 @@ class Adaptable(Protocol):
     """A method that can learn from the one photo that is about to be edited (`--adapt`)."""
 
     def adapt(
-        self, scene: Scene, *, seconds: float, seed: int = 0, report: Callable[[float], None] | None = None
+        self,
+        scene: Scene,
+        edits: Sequence[Edit] = (),
+        *,
+        seconds: float,
+        seed: int = 0,
+        report: Callable[[float], None] | None = None,
     ) -> Adaptation:
         """Learns from the photo and its label map for `seconds`; `report` is told the share done, 0 to 1.
 
-        Edits of this object itself are the same afterwards; the result is `Adaptation.model`.
+        `edits` are those that are to come: what they ask for, and where, is learned first. Edits of this object
+        itself are the same afterwards; the result is `Adaptation.model`.
         """
         ...
 

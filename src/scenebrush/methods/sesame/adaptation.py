@@ -1,61 +1,94 @@
 """`--adapt`: the model learns from the very photo that is about to be edited.
 
-Random holes in the photo have a known truth. Reconstruction and, where its network is at hand, perceptual loss;
-no adversary (it was unstable on one photo: facts/two_cores). Some places of the photo are held out: they are never
-a target, and only if the model draws them better afterwards is the result kept.
+Random holes in the photo have a known truth. Reconstruction and a perceptual distance (`likeness.py`); no adversary (it
+was unstable on one photo: facts/two_cores). Some places of the photo are held out: they are never a target, and only
+if the model draws them better afterwards, by more than the noise of the comparison, is the result kept.
 """
 
 from __future__ import annotations
 
 import copy
+import math
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
+import numpy as np
 import torch
+from torch import Tensor
 
-from scenebrush.errors import InputError, ModelError
-from scenebrush.losses.perceptual import PerceptualLoss
-from scenebrush.methods.sesame.inputs import WindowArrays, collate
+from scenebrush.errors import InputError
+from scenebrush.methods.sesame.compact import CompactGenerator
+from scenebrush.methods.sesame.inputs import EditBatch, WindowArrays, collate
 from scenebrush.methods.sesame.lessons import Lessons
+from scenebrush.methods.sesame.likeness import Likeness, likeness
 from scenebrush.methods.sesame.networks import WindowGenerator
-from scenebrush.methods.sesame.objective import LossWeights, Objective
+from scenebrush.methods.sesame.objective import crop_around_holes, hole_l1
+from scenebrush.methods.sesame.preprocess import paste
+from scenebrush.scene.edit import Edit
 from scenebrush.scene.scene import Scene
 
-WEIGHTS = LossWeights(adversarial=0, feature_matching=0, perceptual=8.0, reconstruction=3.0, drawn=0.5, crop=96)
+RECONSTRUCTION, DRAWN = 3.0, 0.5  # weights of the mean absolute difference in the hole, after and before the gate
+CROP = 96  # side of the square around a hole that is compared
 LEARNING_RATE = 1e-4
+TABLE_RATE = 5e-3  # of the tables by class: a row hears only of the windows that hold its class
 BATCH = 4
-TESTS = 4  # moments at which the held-out windows are looked at; the best is kept, since long learning overfits
-LEAST_GAIN = 0.01  # of the held-out error: less is noise
+MOST_LOOKS = 4  # moments at which the held-out windows are looked at; the best is kept, since long learning overfits
+LOOKING = 0.25  # of the time, at most, unless one look at the end takes more
+SURE = 2.0  # standard errors of the held-out windows' mean gain: less is noise
+
+_COPIES = 50.0  # a gate's bias at which nothing but the canvas is shown
 
 
 @dataclass(frozen=True)
 class Adapted:
-    """The adapted generator, the held-out error (weighted losses) before and after, and the steps learned."""
+    """What came of learning.
+
+    Args:
+        generator: the adapted generator where it is better, else the one to go on with.
+        before: mean distance of the held-out windows to the truth without learning.
+        after: the same with the adapted generator, better or not.
+        margin: how much lower `after` has to be: `SURE` standard errors of the mean of the paired differences.
+        steps: batches learned from.
+        measure: name of the distance.
+    """
 
     generator: WindowGenerator
     before: float
     after: float
+    margin: float
     steps: int
+    measure: str
 
     @property
     def better(self) -> bool:
         """Whether the held-out holes are drawn better than before, by more than noise."""
-        return self.after < self.before * (1 - LEAST_GAIN)
+        return self.before - self.after > self.margin
 
 
 def adapt(
     generator: WindowGenerator,
     scene: Scene,
+    edits: Sequence[Edit] = (),
     *,
     seconds: float,
     seed: int = 0,
+    foreign: bool = False,
     report: Callable[[float], None] | None = None,
 ) -> Adapted:
-    """Returns a copy of `generator` trained for `seconds` on holes of this scene's photo, preparation included.
+    """Returns what came of training a copy of `generator` for `seconds` on this scene's photo, preparation included.
 
-    The scene's classes are the generator's, in their order (`SesameEditor.with_label_set`). `report` is told the
-    share of the time that has passed, 0 to 1. How many steps there are depends on the machine, so two calls differ.
+    How many steps there are depends on the machine, so two calls differ.
+
+    Args:
+        generator: knows the scene's classes, in their order (`SesameEditor.with_label_set`).
+        scene: the photo and its layout.
+        edits: what is to come; see `Lessons`.
+        seconds: more than 0.
+        seed: decides what is learned and held out.
+        foreign: the classes are new to the generator: where the canvas alone does better than it, the canvas
+            alone is what learning has to beat, and what remains where it does not.
+        report: told the share of the time that has passed, 0 to 1.
 
     Raises:
         InputError: no time to learn in.
@@ -64,23 +97,58 @@ def adapt(
     if not seconds > 0:
         raise InputError(f"adapt: seconds is {seconds:g}; expected more than 0")
     clock = _Clock(seconds, report)
-    lessons = Lessons(scene, guided=generator.config.guided, seed=seed)
-    tutor = _Tutor(generator, lessons.held_out)
-    best = _Best(generator, tutor)
-    before = best.error
-    clock.reserve = best.seconds  # the last look at the held-out windows
+    lessons = Lessons(scene, edits, guided=generator.config.guided, seed=seed)
+    distance = likeness()
+    test = _Test(lessons.held_out, distance, next(generator.parameters()).device)
+    start = _best_start(generator, test, foreign)
+    pupil = _Pupil(generator, distance)
+    best = _Best(pupil.learner, test)
+    clock.reserve = test.seconds
+    looks = max(1, min(MOST_LOOKS, int(seconds * LOOKING / test.seconds) - 1))
     steps = 0
     for share in clock.shares():
-        tutor.step(lessons.batch(BATCH), rate=LEARNING_RATE * min(1.0, 2 * (1 - share)))
+        if share >= (best.looks + 1) / looks:
+            best.look()
+        pupil.learn(lessons.batch(BATCH), decay=min(1.0, 2 * (1 - share)))
         steps += 1
-        if share >= best.looks / TESTS:
-            best.look(tutor.learner, tutor)
     if steps:
-        best.look(tutor.learner, tutor)
+        best.look()
     if report is not None:
         report(1.0)
-    tutor.learner.load_state_dict(best.state)
-    return Adapted(tutor.learner.eval().requires_grad_(False), before, best.error, steps)
+    return _verdict(start, best, steps, distance.name)
+
+
+def _best_start(generator: WindowGenerator, test: _Test, foreign: bool) -> tuple[WindowGenerator, np.ndarray]:
+    """Returns what there is without learning, and its distances on the held-out windows."""
+    starts = [generator]
+    if foreign and generator.config.guided and isinstance(generator.network, CompactGenerator):
+        starts.append(_canvas_alone(generator))
+    measured = [(start, test.distances(start)) for start in starts]
+    return min(measured, key=lambda pair: float(pair[1].mean()))
+
+
+def _canvas_alone(generator: WindowGenerator) -> WindowGenerator:
+    alone = copy.deepcopy(generator)
+    assert isinstance(alone.network, CompactGenerator)
+    with torch.no_grad():
+        alone.network.gate_bias.weight.fill_(_COPIES)
+    return alone
+
+
+def _verdict(start: tuple[WindowGenerator, np.ndarray], best: _Best, steps: int, measure: str) -> Adapted:
+    generator, before = start
+    if best.distances is None:
+        return Adapted(generator, float(before.mean()), float(before.mean()), 0.0, steps, measure)
+    gains = before - best.distances
+    # One window alone says nothing of its noise.
+    margin = SURE * float(gains.std(ddof=1)) / math.sqrt(len(gains)) if len(gains) > 1 else math.inf
+    after = float(best.distances.mean())
+    adapted = Adapted(generator, float(before.mean()), after, margin, steps, measure)
+    if not adapted.better:
+        return adapted
+    best.learner.load_state_dict(best.state)
+    learned = best.learner.eval().requires_grad_(False)
+    return Adapted(learned, adapted.before, after, margin, steps, measure)
 
 
 class _Clock:
@@ -98,65 +166,79 @@ class _Clock:
             yield passed / self.seconds
 
 
-class _Tutor:
-    """A learning copy of the generator, its optimiser and its losses."""
+class _Pupil:
+    """A learning copy of the generator and its optimiser."""
 
-    def __init__(self, generator: WindowGenerator, held_out: list[WindowArrays]) -> None:
-        self.held_out = held_out
-        self.perceptual = _perceptual()
-        self.weights = WEIGHTS if self.perceptual is not None else replace(WEIGHTS, perceptual=0.0)
+    def __init__(self, generator: WindowGenerator, distance: Likeness) -> None:
+        self.distance = distance
         self.learner = copy.deepcopy(generator).requires_grad_(True)
-        self.optimizer = torch.optim.Adam(self.learner.parameters(), lr=LEARNING_RATE, betas=(0.5, 0.99))
+        tables = {id(p) for name, p in self.learner.named_parameters() if ".label_embedding." in name}
+        tables |= {id(p) for name, p in self.learner.named_parameters() if ".gate_bias." in name}
+        rest = [p for p in self.learner.parameters() if id(p) not in tables]
+        rows = [p for p in self.learner.parameters() if id(p) in tables]
+        groups = [{"params": rest, "full": LEARNING_RATE}, {"params": rows, "full": TABLE_RATE}]
+        self.optimizer = torch.optim.Adam([g for g in groups if g["params"]], lr=LEARNING_RATE, betas=(0.5, 0.99))
         self.device = next(generator.parameters()).device
 
-    def step(self, windows: list[WindowArrays], rate: float) -> None:
-        """Learns from a batch of windows."""
+    def learn(self, windows: list[WindowArrays], decay: float) -> None:
+        """Learns from a batch of windows, at this share of the full rate."""
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        torch.autograd.backward(self._loss(self.learner, windows))
+            group["lr"] = group["full"] * decay
+        torch.autograd.backward(self._loss(collate(windows).to(self.device)))
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
 
-    def error(self, generator: WindowGenerator) -> float:
-        """Returns the mean loss on the held-out windows."""
-        with torch.no_grad():
-            losses = [float(self._loss(generator, [window])) for window in self.held_out]
-        return sum(losses) / len(losses)
+    def _loss(self, batch: EditBatch) -> Tensor:
+        with _fast(self.device):
+            drawing = self.learner(batch)
+            made = paste(batch.image, drawing.image, batch.hole)
+            unlike = self.distance(*crop_around_holes(CROP, batch.hole, made, batch.image)).mean()
+        flat = RECONSTRUCTION * hole_l1(made, batch) + DRAWN * hole_l1(drawing.drawn, batch)
+        return self.distance.weight * unlike + flat
 
-    def _loss(self, generator: WindowGenerator, windows: list[WindowArrays]) -> torch.Tensor:
-        objective = Objective(
-            generator, None, judge=None, num_classes=generator.config.num_classes, perceptual=self.perceptual
-        )
-        fast = self.device.type != "cpu" or _fast_bfloat16()
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=fast):
-            return objective.generator_step(collate(windows).to(self.device), self.weights)[0]
+
+class _Test:
+    """The held-out windows."""
+
+    def __init__(self, windows: Sequence[WindowArrays], distance: Likeness, device: torch.device) -> None:
+        self.batches = [collate(windows[i : i + BATCH]).to(device) for i in range(0, len(windows), BATCH)]
+        self.distance, self.device = distance, device
+        self.seconds = 0.0  # that the last look took
+
+    @torch.no_grad()
+    def distances(self, generator: WindowGenerator) -> np.ndarray:
+        """Returns each window's distance to the truth, float64 (N,)."""
+        began = time.monotonic()
+        found = []
+        with _fast(self.device):
+            for batch in self.batches:
+                made = paste(batch.image, generator(batch).image, batch.hole)
+                found.append(self.distance(*crop_around_holes(CROP, batch.hole, made, batch.image)))
+        self.seconds = time.monotonic() - began
+        distances: np.ndarray = torch.cat(found).double().cpu().numpy()
+        return distances
 
 
 class _Best:
-    """The best state so far by the held-out error; the generator as it was is the first."""
+    """The best moment of the learner so far, by the held-out windows."""
 
-    def __init__(self, generator: WindowGenerator, tutor: _Tutor) -> None:
-        began = time.monotonic()
-        self.error = tutor.error(generator)
-        self.seconds = time.monotonic() - began
-        self.state = copy.deepcopy(generator.state_dict())
-        self.looks = 1
+    def __init__(self, learner: WindowGenerator, test: _Test) -> None:
+        self.learner, self.test = learner, test
+        self.distances: np.ndarray | None = None
+        self.state: dict[str, Tensor] = {}
+        self.looks = 0
 
-    def look(self, learner: WindowGenerator, tutor: _Tutor) -> None:
+    def look(self) -> None:
         """Keeps the learner's state if it does better (a NaN does not)."""
         self.looks += 1
-        error = tutor.error(learner)
-        if error < self.error:
-            self.state, self.error = copy.deepcopy(learner.state_dict()), error
+        distances = self.test.distances(self.learner)
+        if not np.isfinite(distances).all():
+            return
+        if self.distances is None or distances.mean() < self.distances.mean():
+            self.state, self.distances = copy.deepcopy(self.learner.state_dict()), distances
 
 
-def _perceptual() -> PerceptualLoss | None:
-    try:
-        return PerceptualLoss.from_assets()
-    except ModelError:  # a plain installation has no VGG; reconstruction alone still mends tint and tone
-        return None
-
-
-def _fast_bfloat16() -> bool:
-    """Returns whether this processor multiplies bfloat16 natively; elsewhere it would be slower than float32."""
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and "AVX512" in torch.backends.cpu.get_cpu_capability()
+def _fast(device: torch.device) -> torch.autocast:
+    """Returns bfloat16 where it is fast; on a processor that does not multiply it natively it would be slower."""
+    native = torch.ops.mkldnn._is_mkldnn_bf16_supported() and "AVX512" in torch.backends.cpu.get_cpu_capability()
+    return torch.autocast(device.type, torch.bfloat16, enabled=device.type != "cpu" or bool(native))

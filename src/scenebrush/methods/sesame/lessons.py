@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import count
 
 import numpy as np
@@ -13,12 +14,18 @@ from scenebrush.data.windows import TrainingWindows, Window, cut_map
 from scenebrush.errors import ModelError
 from scenebrush.methods.sesame.dataset import object_map, window_arrays
 from scenebrush.methods.sesame.inputs import WindowArrays
+from scenebrush.scene.edit import Edit
+from scenebrush.scene.layout import Layout
 from scenebrush.scene.scene import Scene
 
 SIZE = 128  # pixels of a window's side
 LEAST_SIZE = 32
-KINDS = {"strokes": 0.2, "background_box": 0.4, "silhouette": 0.2, "box": 0.2}
-HELD_OUT = 16  # windows that are tried
+THINGS = 0.4  # share of the holes that are objects', where no edit says what is to come
+MOST_THINGS = 0.8  # and where edits ask for nothing else: what lies around an object is to be drawn too
+ASKED_FOR = 8.0  # times as often as others, objects of classes that the edits ask for
+NEAREST_OF = 2  # windows that are drawn for one lesson: the one nearest to an edit is taken
+HELD_OUT = 24  # windows to test on: their mean has to be told from its noise
+TRIED = 4 * HELD_OUT
 MOST_HELD_OUT = 0.25  # of the photo: enough must be left to learn from
 FIRST = 10_000  # index of the first window that is learned from
 LEAST_HOLE = 0.005  # of a window
@@ -28,38 +35,93 @@ _TRIES = 200
 class Lessons:
     """Windows of one photo, `held_out` to test on and `batch` to learn from; no pixel serves both.
 
+    Holes hold no unlabelled pixel: nobody asks for one, and what it shows nobody knows.
+
     Args:
         scene: the photo and its layout.
+        edits: what is to come: its classes are taught more often, and places near it.
         guided: with a canvas.
         seed: decides all windows.
 
     Raises:
-        ModelError: a photo with a side of less than 32 pixels.
+        ModelError: a photo with a side of less than 32 pixels, or next to nothing to learn from.
     """
 
-    def __init__(self, scene: Scene, *, guided: bool, seed: int = 0) -> None:
+    def __init__(self, scene: Scene, edits: Sequence[Edit] = (), *, guided: bool, seed: int = 0) -> None:
         self.label_set = scene.layout.label_set
         self.guided = guided
-        self._windows = _windows(scene, seed)
+        self.wish = Wish.of(edits, scene.layout)
+        self._windows = _windows(scene, self.wish, seed)
         self._indices = count(FIRST)
-        held_out, covered = _held_out(self._windows, scene.layout.shape)
+        unlabelled = _unlabelled(scene.layout)
+        held_out, covered = _held_out(self._windows, unlabelled)
         self.held_out = [self._arrays(window) for window in held_out]
         # A pixel of a window that is scaled mixes its neighbours in the photo.
-        self.kept_free = ndimage.binary_dilation(covered, np.ones((5, 5), bool))
+        self.kept_free = ndimage.binary_dilation(covered, np.ones((5, 5), bool)) | unlabelled
 
     def batch(self, size: int) -> list[WindowArrays]:
         """Returns the next windows; their holes hold nothing that is held out."""
         return [self._arrays(self._next()) for _ in range(size)]
 
     def _next(self) -> Window:
+        found: list[Window] = []
+        wanted = NEAREST_OF if self.wish.places.size else 1
         for _ in range(_TRIES):
             window = without(self._windows[next(self._indices)], self.kept_free)
-            if window is not None:
-                return window
-        raise ModelError("the photo is too small to adapt to: next to nothing is left beside the places held out")
+            found += [window] if window is not None else []
+            if len(found) == wanted:
+                break
+        if not found:
+            raise ModelError("the photo is too small to adapt to: next to nothing is left beside the places held out")
+        return min(found, key=self.wish.distance)
 
     def _arrays(self, window: Window) -> WindowArrays:
         return window_arrays(window, self.label_set, guided=self.guided)
+
+
+@dataclass(frozen=True, eq=False)
+class Wish:
+    """What edits ask for.
+
+    Args:
+        classes: names of the thing classes, of those that the photo shows.
+        things: share of the holes' pixels that they take; None where no edit is known.
+        places: float (N, 2), the middles (x, y) of the holes' parts.
+    """
+
+    classes: tuple[str, ...]
+    things: float | None
+    places: np.ndarray
+
+    @classmethod
+    def of(cls, edits: Sequence[Edit], layout: Layout) -> Wish:
+        """Returns what the edits of a photo ask for; objects that bring their own pixels are not to be drawn."""
+        shown = set(np.unique(layout.label_map).tolist())
+        asked: dict[int, int] = {}
+        places: list[tuple[float, float]] = []
+        for edit in edits:
+            ids, pixels = np.unique(edit.layout.label_map[_drawn(edit)], return_counts=True)
+            for class_id, number in zip(ids.tolist(), pixels.tolist(), strict=True):
+                asked[class_id] = asked.get(class_id, 0) + number
+            parts, number = ndimage.label(edit.hole)
+            middles = ndimage.center_of_mass(edit.hole, parts, range(1, number + 1))
+            places += [(x, y) for y, x in middles]
+        things = [c for c in layout.label_set.classes if c.kind == "thing" and c.id in shown and c.id in asked]
+        share = sum(asked[c.id] for c in things) / sum(asked.values()) if asked else None
+        return cls(tuple(c.name for c in things), share, np.array(places).reshape(-1, 2))
+
+    @property
+    def kinds(self) -> Mapping[str, float]:
+        """How often each kind of hole comes (`data.windows.HOLE_KINDS`)."""
+        things = THINGS if self.things is None else min(max(self.things, 1 - MOST_THINGS), MOST_THINGS)
+        objects = {"silhouette": things / 2, "box": things / 2}
+        return objects | {"background_box": (1 - things) * 2 / 3, "strokes": (1 - things) / 3}
+
+    def distance(self, window: Window) -> float:
+        """Returns the pixels from the middle of a window to the nearest edit; 0 where none is known."""
+        x0, y0, x1, y1 = window.box
+        away = self.places - ((x0 + x1) / 2, (y0 + y1) / 2)
+        return float(np.hypot(away[:, 0], away[:, 1]).min(initial=np.inf)) if len(away) else 0.0
 
 
 def without(window: Window, kept_free: np.ndarray) -> Window | None:
@@ -80,7 +142,23 @@ def in_photo(window: Window, shape: tuple[int, int]) -> np.ndarray:
     return placed
 
 
-def _windows(scene: Scene, seed: int) -> TrainingWindows:
+def _drawn(edit: Edit) -> np.ndarray:
+    hole = edit.hole.copy()
+    for carry in edit.carries:
+        hole &= ~carry.target
+    return hole
+
+
+def _unlabelled(layout: Layout) -> np.ndarray:
+    """Returns bool (H, W); where only things are labelled (COCO), what is unlabelled is background, and known."""
+    label_set = layout.label_set
+    if not label_set.of_kind("stuff"):
+        return np.zeros(layout.shape, bool)
+    unlabelled = label_set.is_kind(layout.label_map, "void") | (layout.label_map == label_set.ignore_id)
+    return unlabelled if (~unlabelled).mean() > LEAST_HOLE else np.zeros(layout.shape, bool)
+
+
+def _windows(scene: Scene, wish: Wish, seed: int) -> TrainingWindows:
     layout = scene.layout
     size = min(SIZE, min(layout.shape) // 16 * 16)
     if size < LEAST_SIZE:
@@ -91,20 +169,27 @@ def _windows(scene: Scene, seed: int) -> TrainingWindows:
         SplitInMemory.of([photo], layout.label_set),
         size=size,
         scales=(0.8, 1.3),
-        kinds=KINDS,
-        class_weights={},
+        kinds=wish.kinds,
+        class_weights=dict.fromkeys(wish.classes, ASKED_FOR),
         color_jitter=0.0,
         seed=seed,
     )
 
 
-def _held_out(windows: TrainingWindows, shape: tuple[int, int]) -> tuple[list[Window], np.ndarray]:
+def _held_out(windows: TrainingWindows, unlabelled: np.ndarray) -> tuple[list[Window], np.ndarray]:
     """Returns windows to test on, at least one, and bool (H, W): the photo's pixels in their holes."""
     chosen: list[Window] = []
-    covered = np.zeros(shape, bool)
-    for window in (windows[index] for index in range(HELD_OUT)):
-        more = covered | in_photo(window, shape)
+    covered = np.zeros(unlabelled.shape, bool)
+    for index in range(TRIED):
+        window = without(windows[index], unlabelled)
+        if window is None:
+            continue
+        more = covered | in_photo(window, (covered.shape[0], covered.shape[1]))
         if not chosen or more.mean() <= MOST_HELD_OUT:
             chosen.append(window)
             covered = more
+        if len(chosen) == HELD_OUT:
+            break
+    if not chosen:
+        raise ModelError("the photo is too small to adapt to: no place in it can be held out")
     return chosen, covered

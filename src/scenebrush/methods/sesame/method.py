@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -80,17 +80,27 @@ class SesameEditor:
         return SesameEditor(extended, label_set, name=self.name, guided=self.guided)
 
     def adapt(
-        self, scene: Scene, *, seconds: float, seed: int = 0, report: Callable[[float], None] | None = None
+        self,
+        scene: Scene,
+        edits: Sequence[Edit] = (),
+        *,
+        seconds: float,
+        seed: int = 0,
+        report: Callable[[float], None] | None = None,
     ) -> Adaptation:
         """Learns from the scene's photo; see `methods.base.Adaptable` and `adaptation.adapt`.
 
         Where the scene has another label set, the model is extended to it first, and stays so.
         """
         editor = self.with_label_set(scene.layout.label_set)
-        adapted = adapt(editor.generator, scene, seconds=seconds, seed=seed, report=report)
-        if adapted.better:
+        adapted = adapt(
+            editor.generator, scene, edits, seconds=seconds, seed=seed, foreign=editor is not self, report=report
+        )
+        if adapted.generator is not editor.generator:
             editor = SesameEditor(adapted.generator, editor.label_set, name=self.name, guided=self.guided)
-        return Adaptation(editor, adapted.before, adapted.after, adapted.better)
+        return Adaptation(
+            editor, adapted.before, adapted.after, adapted.better, margin=adapted.margin, measure=adapted.measure
+        )
 
     def _check(self, label_set: LabelSet) -> None:
         if [(c.id, c.name) for c in label_set.classes] != [(c.id, c.name) for c in self.label_set.classes]:
