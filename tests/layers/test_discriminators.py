@@ -13,6 +13,7 @@ from scenebrush.layers.discriminators import DISCRIMINATORS, ConditionalDiscrimi
 from scenebrush.layers.discriminators.base import MultiScaleDiscriminator, resting
 from scenebrush.layers.receptive_field import output_size
 from scenebrush.layers.semantics import one_hot_semantics
+from scenebrush.layers.spectral_norm import SpectralConv2d
 
 CLASSES = 6
 MULTI_SCALE = [name for name in DISCRIMINATORS if name != "feature_pyramid"]
@@ -239,6 +240,18 @@ def test_the_labels_join_where_they_are() -> None:
     a, b = (discriminator(s, [fake])[0].logits[0] for s in (semantics, changed))
     moved = (a != b)[0, 0]
     assert moved[:2, :2].all() and not moved[12:, :].any() and not moved[:, 12:].any()
+
+
+@pytest.mark.parametrize("name", DISCRIMINATORS)
+def test_a_new_one_judges_in_evaluation_as_in_training(name: str) -> None:
+    """The generator's first step asks it at rest: its norms must have been measured by then."""
+    torch.manual_seed(1)
+    discriminator = build_discriminator(name, CLASSES, width=4).eval()  # type: ignore[arg-type]
+    convolutions = [m for m in discriminator.modules() if isinstance(m, SpectralConv2d)]
+    assert convolutions
+    for convolution in convolutions:
+        largest = torch.linalg.matrix_norm(convolution.normalized_weight().detach().flatten(1), 2)
+        assert float(largest) == pytest.approx(1, abs=0.15)
 
 
 def test_resting_keeps_spectral_norm_still() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args
+from collections.abc import Callable
+from typing import Any, Final, Literal, get_args
 
 from scenebrush.errors import RecipeError, nearest_name
 from scenebrush.layers.discriminators.base import ConditionalDiscriminator
@@ -11,6 +12,7 @@ from scenebrush.layers.discriminators.feature_pyramid import FeaturePyramidDiscr
 from scenebrush.layers.discriminators.hidden_concatenation import HiddenConcatenationDiscriminator
 from scenebrush.layers.discriminators.patch_projection import PatchProjectionDiscriminator
 from scenebrush.layers.discriminators.two_streams import SesameDiscriminator
+from scenebrush.layers.spectral_norm import settle_
 
 DiscriminatorName = Literal[
     "concatenated", "hidden_concatenation", "patch_projection", "feature_pyramid", "two_streams"
@@ -18,6 +20,14 @@ DiscriminatorName = Literal[
 """In the order of the argument: each takes the condition more seriously than the one before."""
 
 DISCRIMINATORS: tuple[DiscriminatorName, ...] = get_args(DiscriminatorName)
+
+_CLASSES: Final[dict[DiscriminatorName, Callable[..., ConditionalDiscriminator]]] = {
+    "concatenated": ConcatenatedDiscriminator,
+    "hidden_concatenation": HiddenConcatenationDiscriminator,
+    "patch_projection": PatchProjectionDiscriminator,
+    "feature_pyramid": FeaturePyramidDiscriminator,
+    "two_streams": SesameDiscriminator,
+}
 
 
 def build_discriminator(
@@ -30,25 +40,24 @@ def build_discriminator(
     num_scales: int = 2,
     mean_gate: bool = False,
 ) -> ConditionalDiscriminator:
-    """Returns a discriminator by name, initialised from torch's global seed; `RecipeError` for an unknown name.
+    """Returns a new discriminator by name, ready to judge; `RecipeError` for an unknown name.
+
+    It is initialised from torch's global seed, and its spectral norms are settled: a generator's first step asks it
+    in evaluation mode, before it has learned anything.
 
     `num_layers` and `num_scales` say nothing to "feature_pyramid", which has its own levels; `mean_gate` is for
     "two_streams" alone (see there).
     """
-    sizes: dict[str, Any] = {"image_channels": image_channels, "width": width}
-    scales: dict[str, Any] = {**sizes, "num_layers": num_layers, "num_scales": num_scales}
-    match name:
-        case "concatenated":
-            return ConcatenatedDiscriminator(condition_channels, **scales)
-        case "hidden_concatenation":
-            return HiddenConcatenationDiscriminator(condition_channels, **scales)
-        case "patch_projection":
-            return PatchProjectionDiscriminator(condition_channels, **scales)
-        case "feature_pyramid":
-            return FeaturePyramidDiscriminator(condition_channels, **sizes)
-        case "two_streams":
-            return SesameDiscriminator(condition_channels, **scales, mean_gate=mean_gate)
-    raise RecipeError(f"unknown discriminator {name!r}{nearest_name(name, DISCRIMINATORS)}; there are {_names()}")
+    options: dict[str, Any] = {"image_channels": image_channels, "width": width}
+    if name == "two_streams":
+        options["mean_gate"] = mean_gate
+    if name != "feature_pyramid":
+        options |= {"num_layers": num_layers, "num_scales": num_scales}
+    if name not in _CLASSES:
+        raise RecipeError(f"unknown discriminator {name!r}{nearest_name(name, DISCRIMINATORS)}; there are {_names()}")
+    discriminator = _CLASSES[name](condition_channels, **options)
+    settle_(discriminator)
+    return discriminator
 
 
 def _names() -> str:
