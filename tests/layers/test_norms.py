@@ -28,6 +28,27 @@ def test_instance_norm_and_its_gradient_in_every_layout(
     assert torch.allclose(mine, true, atol=1e-5)
 
 
+def test_a_large_map_is_normalised_to_the_last_digits() -> None:
+    """Batch norm's channels_last sums are off by 1e-4 here."""
+    x = (torch.randn(1, 2, 512, 512) + 2).contiguous(memory_format=torch.channels_last)
+    wanted = by_definition(x.double())
+    assert torch.allclose(InstanceNorm(2)(x).double(), wanted, atol=3e-6)
+    assert torch.allclose(InstanceNorm(2)(x.requires_grad_()).double(), wanted, atol=3e-6)
+
+
+def test_relu_in_place_and_half_precision() -> None:
+    x = torch.randn(2, 3, 8, 8, requires_grad=True)
+    weights = torch.randn(2, 3, 8, 8)
+    y = nn.functional.relu_(InstanceNorm(3)(x))
+    (gradient,) = torch.autograd.grad((y * weights).sum(), x)
+    (wanted,) = torch.autograd.grad((by_definition(x).relu() * weights).sum(), x)
+    assert torch.allclose(gradient, wanted, atol=1e-5)
+    low = InstanceNorm(3)(x.bfloat16())
+    assert low.dtype == torch.bfloat16 and torch.allclose(low.float(), by_definition(x), atol=0.05)
+    low.sum().backward()
+    assert x.grad is not None and bool(torch.isfinite(x.grad).all())
+
+
 def by_definition(x: torch.Tensor) -> torch.Tensor:
     return (x - x.mean((2, 3), keepdim=True)) / (x.var((2, 3), unbiased=False, keepdim=True) + 1e-5).sqrt()
 

@@ -240,9 +240,9 @@ def test_step(path: Path) -> None:
     discriminator = original_keys.discriminator_from_original(pack.part("state/D")).train(pack.training)
     fake = generator(with_styles(semantics, styles))
     judged_fake, judged_real = discriminator(semantics, [fake, image])
-    values = {"labels_and_edges": semantics, "image": fake}
+    values = {"labels_and_edges": semantics, "image": fake, "generator_input": with_styles(semantics, styles)}
     if styles is not None:
-        values["features"] = styles
+        values |= {"features": styles, "feature_map": styles}
     check_losses(pack, judged_fake, judged_real, **values)
 
 
