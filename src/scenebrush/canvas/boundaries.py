@@ -50,7 +50,8 @@ def _fill_boundary(draft: Draft, wanted: np.ndarray, first: int, second: int, pl
     near[window] = _nearness(wanted[window], first, second, plan.band)
     slack = np.zeros(wanted.shape, np.float32)
     slack[window] = _MISTAKE * plan.band * (1 - near[window])
-    mask = near > 0
+    mask = np.zeros(near.shape, bool)
+    mask[window] = near[window] > 0
     sources = Sources(atlas, ((atlas.label_map == first) | (atlas.label_map == second)).reshape(-1))
     ring = ring_of(mask, sources.usable[: mask.size].reshape(mask.shape), plan.ring)
     judge = Judge(
@@ -63,7 +64,7 @@ def _fill_boundary(draft: Draft, wanted: np.ndarray, first: int, second: int, pl
     )
     moves = choose_moves(judge, reach=plan.reach, most=4)
     if len(moves):
-        draft.put(sources, *_cut_in(draft, judge, moves, near, plan))
+        draft.put(sources, *_cut_in(draft, judge, moves, near, mask, plan))
 
 
 def _nearness(wanted: np.ndarray, first: int, second: int, band: int) -> np.ndarray:
@@ -80,10 +81,10 @@ def _nearness(wanted: np.ndarray, first: int, second: int, band: int) -> np.ndar
 
 
 def _cut_in(
-    draft: Draft, judge: Judge, moves: np.ndarray, near: np.ndarray, plan: Plan
+    draft: Draft, judge: Judge, moves: np.ndarray, near: np.ndarray, mask: np.ndarray, plan: Plan
 ) -> tuple[np.ndarray, np.ndarray]:
     """The pixels of the band and its shell, and their shifts; 0 = stays as it is."""
-    pixels = ring_of(near > 0, draft.copied, _SHELL)
+    pixels = ring_of(mask, draft.copied, _SHELL)
     within = near.reshape(-1)[pixels] > 0
     sources, shifts = judge.sources, judge.sources.atlas.shift(moves)
     usable = judge.covers(moves, pixels) & within

@@ -14,10 +14,10 @@ from scipy import ndimage
 from scenebrush.canvas.atlas import NOWHERE, Atlas, Box, Variant, cut_out
 from scenebrush.canvas.boundaries import fill_boundaries
 from scenebrush.canvas.compositing import blend, soften
-from scenebrush.canvas.draft import Draft, window_with
+from scenebrush.canvas.draft import Draft, window_around, window_with
 from scenebrush.canvas.plan import ALL_PARTS, Parts, Plan
 from scenebrush.canvas.regions import fill_class
-from scenebrush.canvas.sources import dear_sources
+from scenebrush.canvas.sources import dear_sources, reach_of_dear
 from scenebrush.errors import InputError
 from scenebrush.scene.layout import Layout
 
@@ -80,7 +80,9 @@ def fill(
     copyable = layout_after.label_set.of_kind("stuff")
     if surfaces:
         copyable += _running_on(layout_before, layout_after, hole)
-    draft = _draft(photo, layout_before, layout_after, hole, copyable, plan)
+    window = window_around(hole, plan.reach + plan.ring + reach_of_dear(plan.scale))
+    before, after = (Layout(layout.label_map[window], layout.label_set) for layout in (layout_before, layout_after))
+    draft = _draft(photo[window], before, after, hole[window], copyable, plan)
     for class_id in np.unique(draft.classes[draft.inside]):
         if class_id in copyable:
             fill_class(draft, int(class_id), plan)

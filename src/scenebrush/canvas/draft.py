@@ -22,7 +22,7 @@ class Draft:
         values: float32 (H, W, 3), the picture so far.
         shifts: int32 (H, W), the flat shift of each copied pixel; 0 = not copied.
         layers: int16 (H, W), index into `sources` of each copied pixel.
-        inner: bool (H*W,), the pixels that have no other class near (`atlas.rim_of`) in the layout asked for.
+        inner: bool (H*W,), the hole's pixels that have no other class near (`atlas.rim_of`) in the layout asked for.
         soft: bool (H, W), the pixels that the blend may change.
         sources: what the layers are copied from.
     """
@@ -49,7 +49,7 @@ class Draft:
             values,
             np.zeros(shape, np.int32),
             np.full(shape, -1, np.int16),
-            ~rim_of(classes, rim).reshape(-1),
+            _inner(inside, classes, rim),
             np.zeros(shape, bool),
         )
 
@@ -84,6 +84,13 @@ class Draft:
                 )
                 part = here[window]
                 self.values[window][part] = self.atlas.photo[0][window][rows[part], columns[part]]
+
+
+def _inner(inside: np.ndarray, classes: np.ndarray, rim: int) -> np.ndarray:
+    """The hole's pixels that have no other class near, bool (H*W,)."""
+    window, inner = window_around(inside, rim + 1), np.zeros(inside.shape, bool)
+    inner[window] = inside[window] & ~rim_of(classes[window], rim)
+    return inner.reshape(-1)
 
 
 def window_around(places: np.ndarray, margin: int) -> tuple[slice, slice]:

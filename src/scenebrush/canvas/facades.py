@@ -25,7 +25,7 @@ _SEARCHED = 256  # pixels that the longer side of the part looked at is brought 
 _PERIODS, _TAKEN = 24, 4  # periods judged, warps taken at most
 _STRETCH = 1.6  # a source is magnified, or shrunk, no more than this
 _LEAST_SHARE, _LEAST_SEEN = 0.12, 0.1  # of the hole, and of the ring, that a warp must cover
-_HOPELESS = 1.3  # times as far off the ring as other copies are: no refining makes up for that
+_HOPELESS = 1.8, 1.6  # times what other copies are off, before and after refining: the best mix makes up for less
 _UNCOVERED = 40.0  # cost of covering nothing, in colour steps
 _STRAIGHT = 0.35  # pixels; a warp that differs less from a shift is a shift
 
@@ -198,10 +198,10 @@ def _chosen(facade: Facade, found: np.ndarray, limit: float) -> list[np.ndarray]
             wanted = all_of_it  # nothing covers the rest: further warps for what is covered already
             scores = facade.scores(found, wanted)
         best = int(np.argmin(scores))
-        if not np.isfinite(scores[best]) or (not chosen and scores[best] > _HOPELESS * limit):
+        if not np.isfinite(scores[best]) or (not chosen and scores[best] > _HOPELESS[0] * limit):
             break
         step, score = _refined(facade, found[best], float(scores[best]), wanted)
-        if not chosen and score > limit:
+        if not chosen and score > _HOPELESS[1] * limit:
             break
         found = np.delete(found, best, axis=0)
         empty = empty & ~facade.covers(step[None])[0]

@@ -16,7 +16,7 @@ from scenebrush.canvas.sources import Sources
 _LOOKED_AT = 40_000  # pixels of a region in the graph cut
 _ROUNDS, _FURTHER = 3, 2  # searches for what the one before it left, and the moves that each may add
 _FACADES_FROM, _FACADES_OVER = 1.5, 400  # scale of a photo, pixels of a region from which facades are looked for
-_MUCH_BETTER = 0.88  # copies along a facade must be off the ring by less than this share of what others are
+_MUCH_BETTER = 0.85  # copies along a facade must be off the ring by less than this share of what others are
 _RING_WEIGHT = 2.5  # of a pixel's ring cost against seams
 
 
@@ -26,9 +26,9 @@ def fill_class(draft: Draft, class_id: int, plan: Plan) -> None:
     pixels = np.flatnonzero(mask)
     judge, moves = _along_a_facade(draft, *_chosen(draft, class_id, mask, plan), mask, plan)
     if len(moves):
-        moves = _completed(judge, moves, pixels, plan)
+        moves, usable = _completed(judge, moves, pixels, plan)
         draft.soft |= mask
-        draft.put(judge.sources, pixels, _assigned(judge, moves, pixels, plan))
+        draft.put(judge.sources, pixels, _assigned(judge, moves, usable, pixels, plan))
 
 
 def _chosen(draft: Draft, class_id: int, mask: np.ndarray, plan: Plan) -> tuple[Judge, np.ndarray]:
@@ -67,22 +67,25 @@ def _along_a_facade(
     return further, along
 
 
-def _completed(judge: Judge, moves: np.ndarray, pixels: np.ndarray, plan: Plan) -> np.ndarray:
-    """The moves and further ones for pixels that none of them fills: an object stands where all of them lead."""
+def _completed(judge: Judge, moves: np.ndarray, pixels: np.ndarray, plan: Plan) -> tuple[np.ndarray, np.ndarray]:
+    """The moves and further ones for pixels that none of them fills: an object stands where all of them lead.
+
+    Also which pixels each of them fills, bool (N, P).
+    """
+    usable = judge.covers(moves, pixels)
     for _ in range(_ROUNDS):
-        pixels = pixels[~judge.covers(moves, pixels).any(axis=0)]
-        if not len(pixels):
+        left = pixels[~usable.any(axis=0)]
+        if not len(left):
             break
-        further = choose_moves(replace(judge, samples=sample(pixels, plan.rng)), reach=plan.reach, most=_FURTHER)
+        further = choose_moves(replace(judge, samples=sample(left, plan.rng)), reach=plan.reach, most=_FURTHER)
         if not len(further):
             break
-        moves = np.concatenate([moves, further])
-    return moves
+        moves, usable = np.concatenate([moves, further]), np.concatenate([usable, judge.covers(further, pixels)])
+    return moves, usable
 
 
-def _assigned(judge: Judge, moves: np.ndarray, pixels: np.ndarray, plan: Plan) -> np.ndarray:
+def _assigned(judge: Judge, moves: np.ndarray, usable: np.ndarray, pixels: np.ndarray, plan: Plan) -> np.ndarray:
     """The flat shift of each pixel, int (P,); 0 where no move has a source."""
-    usable = judge.covers(moves, pixels)
     chosen = np.argmax(usable, axis=0)  # the moves come best first
     if len(moves) > 1 and plan.parts.seams:
         cut = _cut(judge, moves, pixels, plan)

@@ -34,6 +34,12 @@ def dear_sources(obstacles: np.ndarray, scale: float) -> np.ndarray:
     return cost
 
 
+def reach_of_dear(scale: float) -> int:
+    """Returns how many pixels from an object `dear_sources` reaches at most."""
+    below: int = round(_BELOW * scale**0.5)
+    return 2 * below + 1
+
+
 def color_distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Returns the mean absolute difference of colours (..., 3), float32 (...)."""
     apart = np.abs(a - b)
