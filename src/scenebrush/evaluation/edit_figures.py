@@ -41,6 +41,9 @@ real one, with the hole's truth in it where that is known.
 """
 
 
+PATCH_STEP = 2  # px from patch to patch: a quarter of the time, within 0.5 % of step 1
+
+
 @dataclass(frozen=True, eq=False)
 class EditFigures:
     """What was measured of one method.
@@ -113,7 +116,7 @@ class EditMeasures:
         return figures | ({"lpips_vgg": lpips(truths, made, self.vgg)} if self.vgg is not None else {})
 
     def _patches(self, cases: Sequence[EditCase], made: np.ndarray) -> dict[str, np.ndarray]:
-        pairs = [patch_distances(picture, case.reference) for picture, case in zip(made, cases, strict=True)]
+        pairs = [patch_distances(p, case.reference, step=PATCH_STEP) for p, case in zip(made, cases, strict=True)]
         figures = {
             "coherence": np.array([pair.coherence for pair in pairs]),
             "completeness": np.array([pair.completeness for pair in pairs]),

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from scenebrush.errors import InputError
-from scenebrush.evaluation.assets import find_asset
 from scenebrush.evaluation.comparison import Comparison, check_names, compare
 from scenebrush.evaluation.edit_cases import EditCase, Rendering, Truth, render
 from scenebrush.evaluation.edit_figures import EditFigures, EditMeasures
@@ -104,9 +102,9 @@ def measure_editors(
     """
     start, figures, tell = time.perf_counter(), figures or Figures(), report or _silent
     check_names(methods, baseline)
+    measures = load_measures(figures, task.label_set(sample), sample.seed)  # what is missing is told before long work
     tell("drawing cases", 0, sample.n)
     cases = task.cases(sample)
-    measures = load_measures(figures, cases[0].scene.layout.label_set, sample.seed)
     shown = {**methods, "truth": Truth()}  # the ceiling, also where nobody asked for it
     renderings, found = dict[str, Rendering](), dict[str, EditFigures]()
     for name, editor in shown.items():
@@ -167,14 +165,13 @@ def _read(
 
 def load_measures(figures: Figures, label_set: LabelSet, seed: int) -> EditMeasures:
     """Returns the measuring networks that the figures need, for data of a label set."""
-    for asset in figures.needed_assets(label_set):
-        find_asset(asset)  # every missing one is found before anything is drawn
     name = figures.segmenter_for(label_set)
+    segmenter = None if name is None else Segmenter.load(name, label_set, threads=figures.threads)
     return EditMeasures(
         Lpips.load("alex"),
         Lpips.load("vgg") if figures.vgg else None,
         InceptionV3.load() if figures.fid else None,
-        None if name is None else Segmenter.load(name, label_set, threads=figures.threads),
+        segmenter,
         figures.patches,
         seed,
     )
