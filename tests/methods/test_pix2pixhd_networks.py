@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 import torch
 from torch import nn
@@ -161,6 +163,14 @@ def test_the_discriminator_never_sees_styles_and_shares_the_conditions_part() ->
     assert len(coarse.logits) == 1 and len(finest_of_all.logits) == 2
     assert not torch.equal(coarse.logits[0], finest_of_all.logits[0])  # other weights: the coarsest scale's
     assert discriminator.judge(discriminator.embed(condition), [image], features=False)[0].features == [[], []]
+
+
+def test_the_discriminator_is_chosen_by_name_with_patches_of_the_same_size() -> None:
+    condition, image = torch.randn(1, 5, 64, 64), torch.randn(1, 3, 64, 64)
+    own = build_discriminator(TINY)(condition, [image])[0]
+    other = build_discriminator(dataclasses.replace(TINY, discriminator="concatenated"))(condition, [image])[0]
+    assert [d.shape for d in other.logits] == [d.shape for d in own.logits]
+    assert isinstance(build_discriminator(TINY), MultiscaleDiscriminator)
 
 
 def test_batch_norm_of_fake_and_real_do_not_mix() -> None:

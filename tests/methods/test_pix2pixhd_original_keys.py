@@ -8,10 +8,12 @@ from torch import Tensor, nn
 
 from scenebrush.errors import ModelError
 from scenebrush.methods.pix2pixhd.blocks import NORMS
-from scenebrush.methods.pix2pixhd.config import NormName
+from scenebrush.methods.pix2pixhd.config import NormName, Pix2PixHDConfig
+from scenebrush.methods.pix2pixhd.conversion import networks_from_original
 from scenebrush.methods.pix2pixhd.discriminator import MultiscaleDiscriminator
 from scenebrush.methods.pix2pixhd.encoder import FeatureEncoder
 from scenebrush.methods.pix2pixhd.generator import CoarseToFineGenerator
+from scenebrush.methods.pix2pixhd.networks import build_networks
 from scenebrush.methods.pix2pixhd.original_keys import (
     discriminator_from_original,
     encoder_from_original,
@@ -108,3 +110,23 @@ def test_a_generator_with_a_head_for_every_level_is_written_with_the_finest() ->
     assert torch.equal(again(x), made(x))
     with pytest.raises(ModelError, match="a head for every level"):
         from_original(to_original(made.state_dict()), made)
+
+
+@pytest.mark.parametrize("norm", ["instance", "batch"])
+def test_the_configuration_is_read_off_the_checkpoints(norm: NormName) -> None:
+    config = Pix2PixHDConfig(
+        num_classes=4, num_features=2, width=8, num_downsamplings=2, num_blocks=1, num_enhancers=1,
+        num_enhancer_blocks=2, norm=norm, encoder_width=4, encoder_downsamplings=3,
+    )  # fmt: skip
+    made = build_networks(config).eval()
+    assert made.encoder is not None
+    states = [to_original(network.state_dict()) for network in (made.generator, made.encoder)]
+    again = networks_from_original(*states, num_classes=4).eval()
+    assert again.config == config
+    labels, image = torch.randint(0, 4, (1, 32, 32)), torch.rand(1, 3, 32, 32)
+    assert torch.equal(again.synthesize(labels), made.synthesize(labels))
+    objects = made.condition(labels).objects
+    assert torch.equal(again.encode(image, objects).means, made.encode(image, objects).means)
+    assert not networks_from_original(states[0], num_classes=7).config.boundaries
+    with pytest.raises(ModelError, match="3 classes and 2 style features leave 2, expected 1 for the boundaries"):
+        networks_from_original(*states, num_classes=3)

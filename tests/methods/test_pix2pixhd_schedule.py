@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 import torch
 from torch import nn
@@ -99,6 +101,8 @@ def test_the_coarsest_scales_judge_the_coarser_levels() -> None:
     discriminator = build_discriminator(config(1))
     assert [num_scales(discriminator, made, phase) for phase in phases(1)] == [2, 3, 3]
     assert num_scales(discriminator, networks(2), Phase(0)) == 1
+    other = build_discriminator(dataclasses.replace(config(1), discriminator="two_streams"))
+    assert num_scales(other, made, Phase(0)) is None
 
 
 def test_a_level_that_is_not_there() -> None:
@@ -134,8 +138,6 @@ def test_a_finer_model_starts_from_a_coarser_one() -> None:
 
 
 def test_a_discriminator_gets_its_new_scale_on_top() -> None:
-    import dataclasses
-
     two, three = (build_discriminator(dataclasses.replace(config(1), discriminator_scales=n)) for n in (2, 3))
     new = start_from(three, two)
     assert new and all(name.startswith("scales.2.") for name in new)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from scenebrush.errors import RecipeError
+from scenebrush.layers.discriminators import DiscriminatorName
 
 NormName = Literal["instance", "batch"]
 Pooling = Literal["instance", "class"]
@@ -31,6 +32,7 @@ class Pix2PixHDConfig:
         norm: "instance" (all released models) or "batch".
         encoder_width: nef, channels of the encoder's first layer.
         encoder_downsamplings: halvings of the encoder.
+        discriminator: "multiscale" is pix2pixHD's own; or one of `layers.discriminators.DISCRIMINATORS`.
         discriminator_width: ndf.
         discriminator_layers: strided convolutions of a scale (3: patches of 70 px).
         discriminator_scales: 1-3 in the paper: 2 at 512p, 3 at 1024p.
@@ -54,6 +56,7 @@ class Pix2PixHDConfig:
     norm: NormName = "instance"
     encoder_width: int = 16
     encoder_downsamplings: int = 4
+    discriminator: DiscriminatorName | Literal["multiscale"] = "multiscale"
     discriminator_width: int = 64
     discriminator_layers: int = 3
     discriminator_scales: int = 2

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from scenebrush.errors import InputError
+from scenebrush.layers import discriminators
+from scenebrush.layers.discriminators.base import ConditionalDiscriminator
 from scenebrush.methods.pix2pixhd.blocks import NORMS
 from scenebrush.methods.pix2pixhd.boundaries import whole_classes
 from scenebrush.methods.pix2pixhd.config import Pix2PixHDConfig
@@ -123,16 +125,20 @@ def build_networks(config: Pix2PixHDConfig, *, every_level: bool = False) -> Pix
     return channels_last(Pix2PixHDNetworks(config, every_level=every_level))
 
 
-def build_discriminator(config: Pix2PixHDConfig) -> MultiscaleDiscriminator:
-    """Returns the discriminator for the same semantics as the generator's, without the styles."""
-    discriminator = MultiscaleDiscriminator(
-        config.condition_channels,
-        width=config.discriminator_width,
-        num_layers=config.discriminator_layers,
-        num_scales=config.discriminator_scales,
-        norm=NORMS[config.norm],
-    )
-    return channels_last(discriminator)
+def build_discriminator(config: Pix2PixHDConfig) -> ConditionalDiscriminator:
+    """Returns the discriminator that the configuration names, for the generator's semantics without the styles."""
+    channels, width = config.condition_channels, config.discriminator_width
+    layers, scales = config.discriminator_layers, config.discriminator_scales
+    made: ConditionalDiscriminator
+    if config.discriminator == "multiscale":
+        made = MultiscaleDiscriminator(
+            channels, width=width, num_layers=layers, num_scales=scales, norm=NORMS[config.norm]
+        )
+    else:  # the others count the unstrided layer too
+        made = discriminators.build_discriminator(
+            config.discriminator, channels, width=width, num_layers=layers + 1, num_scales=scales
+        )
+    return channels_last(made)
 
 
 def channels_last(network: AnyModule) -> AnyModule:

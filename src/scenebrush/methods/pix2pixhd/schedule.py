@@ -73,11 +73,14 @@ def set_phase(networks: Pix2PixHDNetworks, phase: Phase) -> list[nn.Parameter]:
     return [parameter for name, parameter in networks.named_parameters() if name in names]
 
 
-def num_scales(discriminator: MultiscaleDiscriminator, networks: Pix2PixHDNetworks, phase: Phase) -> int:
+def num_scales(discriminator: nn.Module, networks: Pix2PixHDNetworks, phase: Phase) -> int | None:
     """Returns how many scales judge a phase's pictures: the coarsest, one less for each level that is still to come.
 
     So with the authors' 3 scales at 1024p, 2 see the global generator's pictures, of the sizes they keep later on.
+    None, all of them, for another discriminator than pix2pixHD's own.
     """
+    if not isinstance(discriminator, MultiscaleDiscriminator):
+        return None
     return max(1, len(discriminator.scales) - (networks.generator.num_levels - 1 - phase.level))
 
 
