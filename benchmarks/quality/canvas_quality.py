@@ -168,6 +168,8 @@ def table(measured: Mapping[str, Measured], groups: Sequence[str], seed: int) ->
 def class_table(measured: Mapping[str, Measured], seed: int) -> str:
     """Returns LPIPS in the hole per class of stuff; methods that differ from the canvas for sure are marked with *."""
     classes = list(measured["canvas"].per_class)
+    if not classes:
+        return "No class of stuff fills enough of enough holes for a line of its own.\n"
     counts = [int(np.isfinite(measured["canvas"].per_class[c]).sum()) for c in classes]
     heads = [f"{name} (n = {count})" for name, count in zip(classes, counts, strict=True)]
     lines = ["| method | " + " | ".join(heads) + " |", "|---" * (len(classes) + 1) + "|"]
