@@ -10,13 +10,30 @@ from pathlib import Path
 from typing import cast
 
 from scenebrush.errors import ModelError, nearest_name
-from scenebrush.methods.base import Adaptable, Adaptation, Editor, ModelCard
+from scenebrush.methods.base import Adaptable, Adaptation, Editor, ModelCard, Style, Synthesizer
 from scenebrush.scene.label_set import LabelSet
 
-__all__ = ["METHODS", "Adaptable", "Adaptation", "Editor", "ModelCard", "default_model", "list_models", "load_model"]
+__all__ = [
+    "METHODS",
+    "SYNTHESIZERS",
+    "Adaptable",
+    "Adaptation",
+    "Editor",
+    "ModelCard",
+    "Style",
+    "Synthesizer",
+    "default_model",
+    "find_model",
+    "list_models",
+    "load_model",
+    "load_synthesizer",
+]
 
-METHODS = ("canvas", "sesame")
+METHODS = ("canvas", "pix2pix", "pix2pixhd", "sesame", "spade")
 """Every method: the names of the folders beside this file. `<method>/method.py` has `load(folder) -> Editor`."""
+
+SYNTHESIZERS = ("pix2pix", "pix2pixhd", "spade")
+"""The methods that make whole pictures. Each can serve an edit; but no one gets them for it without asking."""
 
 WITHOUT_WEIGHTS = {"canvas": "real pixels of the same photo, copied and blended; any label set, no training"}
 """The methods that are models by themselves: `load(None)` makes them."""
@@ -41,6 +58,18 @@ def load_model(name_or_path: str | Path) -> Editor:
     return cast(Editor, method.load(card.path))
 
 
+def load_synthesizer(name_or_path: str | Path) -> Synthesizer:
+    """Returns a model that makes whole pictures; `ModelError` for one that does not, with those here that do."""
+    model = load_model(name_or_path)
+    if isinstance(model, Synthesizer):
+        return model
+    there = [card.name for card in list_models() if card.method in SYNTHESIZERS]
+    raise ModelError(
+        f"model {model.name!r} edits photos, it makes no whole pictures; give"
+        f" {' or '.join(there) if there else 'a model folder of ' + ', '.join(SYNTHESIZERS)}"
+    )
+
+
 def find_model(name_or_path: str | Path) -> ModelCard:
     """Returns the card of a model by name or folder; an unknown one raises `ModelError` with the nearest name."""
     cards = {card.name: card for card in list_models()}
@@ -57,6 +86,6 @@ def default_model(label_set: LabelSet, *, adapting: bool = False) -> str:
 
     One that is to adapt to the photo may learn the classes there: then any trained one is better than none.
     """
-    trained = [card for card in list_models() if card.label_set is not None]
+    trained = [card for card in list_models() if card.label_set is not None and card.method not in SYNTHESIZERS]
     fitting = [card for card in trained if card.fits(label_set)] or (trained if adapting else [])
     return fitting[0].name if fitting else "canvas"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, Self, runtime_checkable
 
@@ -14,6 +14,7 @@ import numpy as np
 from scenebrush.errors import ModelError
 from scenebrush.scene.edit import Edit
 from scenebrush.scene.label_set import LabelSet
+from scenebrush.scene.layout import Layout
 from scenebrush.scene.scene import Scene
 
 
@@ -28,6 +29,45 @@ class Editor(Protocol):
 
         The same scene, edit and seed give the same picture.
         """
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Style:
+    """In which look a picture is to be made: a photo's, and of single classes one of the model's own.
+
+    Args:
+        photo: uint8 (h, w, 3) RGB, whose look it is to have; None = no photo.
+        layout: of the photo, same size, where it is known: some methods take a look per object.
+        visible: bool (h, w), which pixels of the photo count; None = all.
+        classes: class name -> number of one of the class's styles, from 0; goes before the photo.
+    """
+
+    photo: np.ndarray | None = None
+    layout: Layout | None = None
+    visible: np.ndarray | None = None
+    classes: Mapping[str, int] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Synthesizer(Protocol):
+    """A method, with its weights, that makes whole pictures from layouts; no photo is needed."""
+
+    name: str
+
+    def synthesize(self, layout: Layout, *, seed: int = 0, style: Style | None = None) -> np.ndarray:
+        """Returns the picture of a layout of any size, uint8 (H, W, 3) RGB.
+
+        The same layout, seed and style give the same picture. Seed 0 may leave what is open to the method.
+
+        Raises:
+            ModelError: the layout has other classes than the model.
+            InputError: a style that the method, or this model, does not have.
+        """
+        ...
+
+    def varies(self, style: Style | None = None) -> bool:
+        """Returns whether two seeds may give two pictures in this style."""
         ...
 
 
