@@ -42,6 +42,20 @@ def test_residual_block(dilation: int, width: int) -> None:
     assert isinstance(block.shortcut, nn.Identity) == (width == 4)
 
 
+def test_a_residual_blocks_gradient_is_the_same_in_channels_last() -> None:
+    """torch 2.13's own instance norm gives another one here, for a batch of one on the CPU."""
+    torch.manual_seed(0)
+    block, x, towards = ResidualBlock(4, 4), torch.randn(1, 4, 8, 8), torch.randn(1, 4, 8, 8)
+    gradients = []
+    for layout in (torch.contiguous_format, torch.channels_last):
+        block = block.to(memory_format=layout)
+        given = x.clone().contiguous(memory_format=layout).requires_grad_()
+        (block(given) * towards.contiguous(memory_format=layout)).sum().backward()
+        assert given.grad is not None
+        gradients.append(given.grad.clone())
+    torch.testing.assert_close(gradients[1], gradients[0], rtol=1e-4, atol=1e-5)
+
+
 def test_initialisation_is_glorot_normal_with_gain() -> None:
     network = nn.Sequential(nn.Conv2d(40, 60, 3), nn.Linear(50, 70))
     xavier_(network, 0.02, generator=torch.Generator().manual_seed(0))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from scenebrush.layers.norms import InstanceNorm
+
 
 class ConvolutionBlock(nn.Module):
     """Convolution (no bias), instance norm without parameters, ReLU; padding by half the kernel."""
@@ -16,10 +18,11 @@ class ConvolutionBlock(nn.Module):
         self.reflection = kernel_size // 2 if reflect else 0
         padding = 0 if reflect else kernel_size // 2
         self.convolution = nn.Conv2d(in_channels, out_channels, kernel_size, stride, padding, bias=False)
+        self.norm = InstanceNorm(out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns (B, out, h, w) for x (B, in, h * stride, w * stride)."""
-        return F.relu(F.instance_norm(self.convolution(_reflect(x, self.reflection))))
+        return F.relu(self.norm(self.convolution(_reflect(x, self.reflection))))
 
 
 class ResidualBlock(nn.Module):
@@ -34,14 +37,15 @@ class ResidualBlock(nn.Module):
         self.reflection = dilation * (kernel_size // 2)
         self.convolution_0 = nn.Conv2d(in_channels, middle, kernel_size, dilation=dilation, bias=False)
         self.convolution_1 = nn.Conv2d(middle, out_channels, kernel_size, dilation=dilation, bias=False)
+        self.norm_0, self.norm_1 = InstanceNorm(middle), InstanceNorm(out_channels)
         self.shortcut: nn.Module = nn.Identity()
         if in_channels != out_channels:
             self.shortcut = nn.Conv2d(in_channels, out_channels, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns (B, out, H, W) for x (B, in, H, W)."""
-        y = F.relu(F.instance_norm(self.convolution_0(_reflect(x, self.reflection))))
-        y = F.instance_norm(self.convolution_1(_reflect(y, self.reflection)))
+        y = F.relu(self.norm_0(self.convolution_0(_reflect(x, self.reflection))))
+        y = self.norm_1(self.convolution_1(_reflect(y, self.reflection)))
         shortcut: Tensor = self.shortcut(x)
         return shortcut + y
 
