@@ -46,8 +46,8 @@ class ResidualBlock(nn.Module):
         """Returns (B, out, H, W) for x (B, in, H, W)."""
         y = F.relu(self.norm_0(self.convolution_0(_reflect(x, self.reflection))))
         y = self.norm_1(self.convolution_1(_reflect(y, self.reflection)))
-        shortcut: Tensor = self.shortcut(x)
-        return shortcut + y
+        out: Tensor = self.shortcut(x) + y
+        return out
 
 
 def _reflect(x: Tensor, pixels: int) -> Tensor:
