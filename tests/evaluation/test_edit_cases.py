@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from scenebrush.errors import InputError
 from scenebrush.evaluation.edit_cases import EditCase, render
+from scenebrush.methods.base import Style
 from scenebrush.scene.edit import Edit
+from scenebrush.scene.layout import Layout
 from scenebrush.scene.scene import Scene
 
 MakeCase = Callable[..., EditCase]
@@ -48,6 +51,30 @@ def test_every_case_is_drawn_with_the_seed_and_pasted_into_what_was_visible(make
     assert len(found.seconds) == len(found.cpu_seconds) == 2
     assert found.touched > 0.99
     assert render(Painter(careful=True), cases).touched == 0
+
+
+class Drawer(Painter):
+    """Makes whole pictures too, of the labels alone."""
+
+    def synthesize(self, layout: Layout, *, seed: int = 0, style: Style | None = None) -> np.ndarray:
+        assert style is None
+        return np.repeat(layout.label_map[..., None] * 100 + seed, 3, axis=2).astype(np.uint8)
+
+    def varies(self, style: Style | None = None) -> bool:
+        return False
+
+
+def test_whole_pictures_are_asked_of_a_synthesizer_as_such(make_case: MakeCase) -> None:
+    part = make_case()
+    everything = np.ones_like(part.hole)
+    whole = replace(part, edit=replace(part.edit, hole=everything), scene=Scene(part.before * 0, part.scene.layout))
+    drawer = Drawer(careful=True)
+    found = render(drawer, [whole, whole], seed=7)
+    assert (found.pictures == (part.asked[..., None] * 100 + 7)).all()
+    assert not drawer.seen and len(found.seconds) == 2 and found.touched == 0
+    mixed = render(drawer, [whole, part], seed=7)  # an edit among them: all are edits
+    assert drawer.seen and (mixed.pictures[0] == 7).all()
+    assert (render(Painter(careful=True), [whole], seed=7).pictures == 7).all()
 
 
 def test_wrong_pictures_and_no_cases_are_refused(make_case: MakeCase) -> None:

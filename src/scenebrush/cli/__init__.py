@@ -14,8 +14,10 @@ from scenebrush.errors import InputError, ScenebrushError, nearest_name
 VERBS = {
     "demo": "add, move and erase on a real photograph; before/after pictures",
     "edit": "edit a photograph by its label map",
+    "synthesize": "make whole pictures from one label map",
     "models": "list the models that are here",
     "train": "train a model from a recipe",
+    "convert": "turn the authors' released checkpoints into model folders",
     "evaluate": "measure a model on a task",
     "compare": "measure several models on the same pictures",
     "data convert": "turn Cityscapes, ADE20K, COCO-Stuff, CamVid, NYUv2 or CelebAMask-HQ into a scene folder",

@@ -11,7 +11,7 @@ import numpy as np
 from scenebrush.data.windows import Window
 from scenebrush.errors import InputError
 from scenebrush.evaluation.segmenters import Surroundings
-from scenebrush.methods.base import Editor
+from scenebrush.methods.base import Editor, Synthesizer
 from scenebrush.scene.edit import Edit
 from scenebrush.scene.label_set import LabelSet
 from scenebrush.scene.layout import Layout
@@ -106,6 +106,8 @@ def render(
 ) -> Rendering:
     """Returns what `editor` makes of the cases, all of one size.
 
+    Where every hole is the whole picture, a method that makes whole pictures is asked for those, not for edits.
+
     Args:
         editor: the method.
         cases: at least one.
@@ -119,11 +121,12 @@ def render(
         raise InputError("0 edits to measure; ask for at least 1 window")
     if isinstance(editor, Truth):
         return _truths(cases)
-    editor.edit(cases[0].scene, cases[0].edit, seed=seed)  # warm: lazy loading is not the edit's time
+    make = _maker(editor, cases, seed)
+    make(cases[0])  # warm: lazy loading is not the edit's time
     pictures, seconds, cpu_seconds, touched, visible = [], [], [], 0, 0
     for i, case in enumerate(cases):
         start, cpu_start = time.perf_counter(), time.process_time()
-        picture = editor.edit(case.scene, case.edit, seed=seed)
+        picture = make(case)
         seconds.append(time.perf_counter() - start)
         cpu_seconds.append(time.process_time() - cpu_start)
         _check(picture, case, editor.name)
@@ -143,6 +146,12 @@ class Truth:
     def edit(self, scene: Scene, edit: Edit, *, seed: int = 0) -> np.ndarray:
         """Refuses: a scene does not say its truth; `render` puts it in."""
         raise InputError("'truth' is no method; it can only be measured, with scenebrush compare")
+
+
+def _maker(editor: Editor, cases: Sequence[EditCase], seed: int) -> Callable[[EditCase], np.ndarray]:
+    if isinstance(editor, Synthesizer) and all(case.hole.all() for case in cases):
+        return lambda case: editor.synthesize(case.edit.layout, seed=seed)
+    return lambda case: editor.edit(case.scene, case.edit, seed=seed)
 
 
 def _truths(cases: Sequence[EditCase]) -> Rendering:

@@ -86,7 +86,8 @@ def _read_config(path: Path) -> tuple[SesameConfig, LabelSet]:
             raise ValueError(f"unknown settings {', '.join(sorted(unknown))}")
         config = TypeAdapter(SesameConfig).validate_python(facts["config"])
         label_set = _label_set(facts["label_set"])
-        if config.num_classes != len(label_set.classes):
+        spare = config.num_classes - len(label_set.classes) if config.network == "paper" else 0  # a converted one may
+        if config.num_classes != len(label_set.classes) + max(spare, 0):
             raise ValueError(f"{config.num_classes} classes, but its label set has {len(label_set.classes)}")
     except (OSError, KeyError, TypeError, AttributeError, ValueError, ScenebrushError) as error:
         reason = _first(error) if isinstance(error, ValidationError) else str(error)

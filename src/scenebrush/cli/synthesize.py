@@ -1,0 +1,182 @@
+"""scenebrush synthesize."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import numpy as np
+from tyro.conf import FlagCreatePairsOff, Positional, UseAppendAction, arg
+
+from scenebrush.cli.console import progress, say, say_json
+from scenebrush.errors import InputError
+from scenebrush.methods import Style, Synthesizer, load_synthesizer
+from scenebrush.scene import MAX_MEGAPIXELS, LabelSet, Layout, Scene, read_instance_map, read_label_map, read_photo
+from scenebrush.scene.files import photo_format, write_photo
+
+_TRIES = 4  # times as many seeds as pictures are tried to find pictures that differ
+
+
+@dataclass
+class Arguments:
+    """Make a whole picture from ONE label map; no photo is needed. Any size: it is padded, not stretched.
+
+    With -n it makes several different ones, OUT-1.png, OUT-2.png, ...
+
+    Example: scenebrush synthesize street.png --label-set camvid --model spade-sesame-street -o out.png
+    """
+
+    map: Annotated[Positional[Path], arg(metavar="MAP")]
+    """The label map: a PNG whose values are class ids."""
+    label_set: Annotated[str, arg(metavar="SET")]
+    """The classes: camvid, cityscapes, ade20k, ... or a .json file."""
+    model: Annotated[str, arg(metavar="MODEL")]
+    """Name or folder of a model that makes whole pictures."""
+    out: Annotated[Path, arg(metavar="OUT", aliases=("-o",))]
+    """Where to write the picture."""
+    instances: Annotated[Path | None, arg(metavar="MAP")] = None
+    """Its instance map: where objects meet, and what is one object."""
+    style_from: Annotated[Path | None, arg(metavar="PHOTO")] = None
+    """A photo whose look the picture is to have."""
+    style_labels: Annotated[Path | None, arg(metavar="MAP")] = None
+    """The label map of that photo; by default MAP, if it is of the photo's size."""
+    style_instances: Annotated[Path | None, arg(metavar="MAP")] = None
+    """The instance map of that photo."""
+    style: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="CLASS=K")] = ()
+    """Give a class style K of the model's; 0 is the most frequent."""
+    seed: Annotated[int, arg(metavar="N")] = 0
+    """The same seed gives the same picture."""
+    n: Annotated[int | None, arg(metavar="K", aliases=("-n",))] = None
+    """Make K different pictures, from seed N on."""
+    max_megapixels: Annotated[float, arg(metavar="N")] = MAX_MEGAPIXELS
+    """The largest map or photo to open."""
+    json: Annotated[bool, FlagCreatePairsOff] = False
+    """Print JSON for a program to read."""
+
+
+class Made(NamedTuple):
+    """One picture and the seed that made it."""
+
+    picture: np.ndarray
+    seed: int
+
+
+def run(arguments: Arguments, argv: Sequence[str]) -> None:
+    """Reads, draws, writes, and says what was written."""
+    started = time.perf_counter()
+    paths = output_paths(arguments)
+    label_set = LabelSet.load(arguments.label_set)
+    asked = classes_asked(arguments.style, label_set)
+    layout = read_layout(arguments, label_set)
+    style = read_style(arguments, layout, asked)
+    model = load_synthesizer(arguments.model)
+    if len(paths) > 1 and not model.varies(style):
+        raise InputError(
+            f"-n {len(paths)} asks for different pictures, but model {model.name!r} makes"
+            f" {'one of a layout in this style' if style else 'one of every layout'}; leave out -n"
+        )
+    with progress("drawing") as report:
+        made = []
+        for one in different(model, layout, arguments.seed, style, len(paths)):
+            made.append(one)
+            report(len(made) / len(paths))
+    written = [str(write_photo(path, one.picture)) for path, one in zip(paths, made, strict=True)]
+    seconds = round(time.perf_counter() - started, 2)
+    if arguments.json:
+        say_json({"written": written, "model": model.name, "seeds": [one.seed for one in made], "seconds": seconds})
+        return
+    count = f"{len(made)} pictures" if len(made) > 1 else "1 picture"
+    say(f"{count} by {model.name} in {seconds} s: {', '.join(written)}")
+
+
+def output_paths(arguments: Arguments) -> list[Path]:
+    """Returns where the pictures go, with an ending; refuses what cannot be, or would overwrite an input."""
+    out = arguments.out
+    if arguments.seed < 0:
+        raise InputError(f"seed {arguments.seed} will not do; give 0 or more")
+    if arguments.n is not None and arguments.n < 1:
+        raise InputError(f"-n {arguments.n} is no number of pictures; give 1 or more")
+    if out.is_dir():
+        raise InputError(f"{out} is a folder; name the picture, for instance {out / 'out.png'}")
+    out = out if out.suffix else out.with_suffix(".png")
+    photo_format(out)
+    if not out.parent.is_dir():
+        raise InputError(f"{out} cannot be written: the folder {out.parent} does not exist; make it")
+    if not os.access(out.parent, os.W_OK):
+        raise InputError(f"{out} cannot be written: the folder {out.parent} is read-only; choose another place")
+    numbers = range(1, (arguments.n or 0) + 1)
+    paths = [out] if arguments.n is None else [out.with_name(f"{out.stem}-{i}{out.suffix}") for i in numbers]
+    inputs = [
+        getattr(arguments, name) for name in ("map", "instances", "style_from", "style_labels", "style_instances")
+    ]
+    read = {path.resolve() for path in inputs if path is not None}
+    for path in paths:
+        if path.resolve() in read:
+            raise InputError(f"{path} would be overwritten, but is read; give -o another name")
+    return paths
+
+
+def classes_asked(values: Sequence[str], label_set: LabelSet) -> dict[str, int]:
+    """Returns {class name: style} of `CLASS=K` values; `InputError` for what is none, or is there twice."""
+    asked: dict[str, int] = {}
+    for value in values:
+        found = re.fullmatch(r"(.+)=(\d+)", value)
+        if found is None:
+            raise InputError(
+                f"--style {value!r} is no style; give CLASS=K, for instance {label_set.classes[-1].name}=0"
+            )
+        name = label_set.find(found[1]).name
+        if name in asked:
+            raise InputError(f"--style {value!r}: class {name!r} has style {asked[name]} already; give one")
+        asked[name] = int(found[2])
+    return asked
+
+
+def read_layout(arguments: Arguments, label_set: LabelSet) -> Layout:
+    """Returns the layout of MAP and its instance map."""
+    limit = arguments.max_megapixels
+    labels = read_label_map(arguments.map, label_set, max_megapixels=limit)
+    if arguments.instances is None:
+        return Layout(labels, label_set)
+    return Layout(labels, label_set, read_instance_map(arguments.instances, labels, label_set, max_megapixels=limit))
+
+
+def read_style(arguments: Arguments, layout: Layout, classes: dict[str, int]) -> Style | None:
+    """Returns the style asked for: of a photo, with its layout where it is known, or of classes; None = none."""
+    maps = arguments.style_labels, arguments.style_instances
+    if arguments.style_from is None:
+        if any(maps):
+            raise InputError("--style-labels and --style-instances are those of a style photo; give --style-from PHOTO")
+        return Style(classes=classes) if classes else None
+    if maps[0] is None and maps[1] is not None:
+        raise InputError(f"--style-instances {maps[1]} needs the label map that it belongs to; give --style-labels")
+    photo = read_photo(arguments.style_from, max_megapixels=arguments.max_megapixels)
+    if maps[0] is None:
+        same = photo.pixels.shape[:2] == layout.shape
+        return Style(photo=photo.pixels, layout=layout if same else None, classes=classes)
+    scene = Scene.open(photo, maps[0], layout.label_set, maps[1], max_megapixels=arguments.max_megapixels)
+    return Style(photo=photo.pixels, layout=scene.layout, classes=classes)
+
+
+def different(model: Synthesizer, layout: Layout, seed: int, style: Style | None, count: int) -> Iterator[Made]:
+    """Yields `count` pictures from seed `seed` on, a seed whose picture was there already passed over.
+
+    `InputError` where there are not so many.
+    """
+    seen = set[bytes]()
+    for number in range(seed, seed + (count * _TRIES if count > 1 else 1)):
+        picture = model.synthesize(layout, seed=number, style=style)
+        if picture.tobytes() not in seen:
+            seen.add(picture.tobytes())
+            yield Made(picture, number)
+        if len(seen) == count:
+            return
+    raise InputError(
+        f"model {model.name!r} made {len(seen)} different pictures from {count * _TRIES} seeds; ask for -n {len(seen)},"
+        " or leave styles open"
+    )
