@@ -186,7 +186,7 @@ def test_a_model_that_did_not_get_better_is_not_kept(
     generator: WindowGenerator, toy_scene: Scene, camvid: LabelSet, monkeypatch: pytest.MonkeyPatch, rate: float
 ) -> None:
     monkeypatch.setattr(adaptation, "LEARNING_RATE", rate)
-    monkeypatch.setattr(adaptation, "TABLE_RATE", rate)
+    monkeypatch.setattr(adaptation, "TABLE_RATES", {"embedding": rate})
     editor = SesameEditor(generator, camvid)
     found = editor.adapt(toy_scene, seconds=8.0)
     assert not found.kept and isinstance(found.model, SesameEditor) and found.model.generator is generator

@@ -82,6 +82,7 @@ class Adaptation:
         kept: whether `model` is the adapted one.
         margin: how much lower `after` had to be for that: the noise of the comparison.
         measure: what the error is, in a few words; empty = nobody says.
+        steps: batches that were learned from.
     """
 
     model: Editor
@@ -90,6 +91,7 @@ class Adaptation:
     kept: bool
     margin: float = 0.0
     measure: str = ""
+    steps: int = 0
 
 
 @runtime_checkable

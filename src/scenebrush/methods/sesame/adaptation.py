@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,7 +31,8 @@ from scenebrush.scene.scene import Scene
 RECONSTRUCTION, DRAWN = 3.0, 0.5  # weights of the mean absolute difference in the hole, after and before the gate
 CROP = 96  # side of the square around a hole that is compared
 LEARNING_RATE = 1e-4
-TABLE_RATE = 5e-3  # of the tables by class: a row hears only of the windows that hold its class
+TABLE_RATES = {".label_embedding.": 5e-3, ".gate_bias.": 5e-3}  # a row hears only of windows that hold its class
+FOREIGN_RATES = {".label_embedding.": 3e-2, ".gate_bias.": 2e-1}  # where all rows are new
 BATCH = 4
 MOST_LOOKS = 4  # moments at which the held-out windows are looked at; the best is kept, since long learning overfits
 LOOKING = 0.25  # of the time, at most, unless one look at the end takes more
@@ -101,7 +102,7 @@ def adapt(
     distance = likeness()
     test = _Test(lessons.held_out, distance, next(generator.parameters()).device)
     start = _best_start(generator, test, foreign)
-    pupil = _Pupil(generator, distance)
+    pupil = _Pupil(generator, distance, FOREIGN_RATES if foreign else TABLE_RATES)
     best = _Best(pupil.learner, test)
     clock.reserve = test.seconds
     looks = max(1, min(MOST_LOOKS, int(seconds * LOOKING / test.seconds) - 1))
@@ -169,15 +170,15 @@ class _Clock:
 class _Pupil:
     """A learning copy of the generator and its optimiser."""
 
-    def __init__(self, generator: WindowGenerator, distance: Likeness) -> None:
+    def __init__(self, generator: WindowGenerator, distance: Likeness, table_rates: Mapping[str, float]) -> None:
         self.distance = distance
         self.learner = copy.deepcopy(generator).requires_grad_(True)
-        tables = {id(p) for name, p in self.learner.named_parameters() if ".label_embedding." in name}
-        tables |= {id(p) for name, p in self.learner.named_parameters() if ".gate_bias." in name}
-        rest = [p for p in self.learner.parameters() if id(p) not in tables]
-        rows = [p for p in self.learner.parameters() if id(p) in tables]
-        groups = [{"params": rest, "full": LEARNING_RATE}, {"params": rows, "full": TABLE_RATE}]
-        self.optimizer = torch.optim.Adam([g for g in groups if g["params"]], lr=LEARNING_RATE, betas=(0.5, 0.99))
+        rates = {"": LEARNING_RATE, **table_rates}
+        members: dict[str, list[Tensor]] = {part: [] for part in rates}
+        for name, parameter in self.learner.named_parameters():
+            members[next((part for part in table_rates if part in name), "")].append(parameter)
+        groups = [{"params": own, "full": rates[part]} for part, own in members.items() if own]
+        self.optimizer = torch.optim.Adam(groups, lr=LEARNING_RATE, betas=(0.5, 0.99))
         self.device = next(generator.parameters()).device
 
     def learn(self, windows: list[WindowArrays], decay: float) -> None:

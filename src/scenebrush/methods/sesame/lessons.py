@@ -27,6 +27,7 @@ NEAREST_OF = 2  # windows that are drawn for one lesson: the one nearest to an e
 HELD_OUT = 24  # windows to test on: their mean has to be told from its noise
 TRIED = 4 * HELD_OUT
 MOST_HELD_OUT = 0.25  # of the photo: enough must be left to learn from
+FEWEST = 8  # windows that such a share has to be enough for: one large hole is no sample
 FIRST = 10_000  # index of the first window that is learned from
 LEAST_HOLE = 0.005  # of a window
 _TRIES = 200
@@ -54,7 +55,7 @@ class Lessons:
         self._windows = _windows(scene, self.wish, seed)
         self._indices = count(FIRST)
         unlabelled = _unlabelled(scene.layout)
-        held_out, covered = _held_out(self._windows, unlabelled)
+        held_out, covered = _held_out(self._windows, unlabelled, scene.layout.shape)
         self.held_out = [self._arrays(window) for window in held_out]
         # A pixel of a window that is scaled mixes its neighbours in the photo.
         self.kept_free = ndimage.binary_dilation(covered, np.ones((5, 5), bool)) | unlabelled
@@ -176,18 +177,18 @@ def _windows(scene: Scene, wish: Wish, seed: int) -> TrainingWindows:
     )
 
 
-def _held_out(windows: TrainingWindows, unlabelled: np.ndarray) -> tuple[list[Window], np.ndarray]:
+def _held_out(
+    windows: TrainingWindows, unlabelled: np.ndarray, shape: tuple[int, int]
+) -> tuple[list[Window], np.ndarray]:
     """Returns windows to test on, at least one, and bool (H, W): the photo's pixels in their holes."""
     chosen: list[Window] = []
-    covered = np.zeros(unlabelled.shape, bool)
-    for index in range(TRIED):
-        window = without(windows[index], unlabelled)
-        if window is None:
-            continue
-        more = covered | in_photo(window, (covered.shape[0], covered.shape[1]))
-        if not chosen or more.mean() <= MOST_HELD_OUT:
+    covered = np.zeros(shape, bool)
+    found = [window for i in range(TRIED) if (window := without(windows[i], unlabelled)) is not None]
+    for window in sorted(found, key=lambda window: FEWEST * in_photo(window, shape).mean() > MOST_HELD_OUT):
+        place = in_photo(window, shape)
+        if not chosen or max((covered | place).mean(), FEWEST * place.mean()) <= MOST_HELD_OUT:
             chosen.append(window)
-            covered = more
+            covered |= place
         if len(chosen) == HELD_OUT:
             break
     if not chosen:

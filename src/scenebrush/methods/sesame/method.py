@@ -99,7 +99,7 @@ class SesameEditor:
         if adapted.generator is not editor.generator:
             editor = SesameEditor(adapted.generator, editor.label_set, name=self.name, guided=self.guided)
         return Adaptation(
-            editor, adapted.before, adapted.after, adapted.better, margin=adapted.margin, measure=adapted.measure
+            editor, adapted.before, adapted.after, adapted.better, adapted.margin, adapted.measure, adapted.steps
         )
 
     def _check(self, label_set: LabelSet) -> None:
