@@ -30,7 +30,12 @@ def facade(rng: np.random.Generator) -> np.ndarray:
 def seen_aslant(wall: np.ndarray, slant: float) -> np.ndarray:
     """The wall in perspective, uint8 (240, 320, 3): `slant` 0 = from the front."""
     quad = np.array([[-20, -60], [340, -60 + slant * 110], [340, 300 - slant * 110], [-20, 300]], float)
-    view = transform.ProjectiveTransform.from_estimate(quad, np.array([[40, 60], [840, 60], [840, 520], [40, 520]]))
+    there = np.array([[40, 60], [840, 60], [840, 520], [40, 520]], float)
+    # eight equations for the eight unknowns of the homography from the photo to the wall
+    rows = []
+    for (x, y), (u, v) in zip(quad, there, strict=True):
+        rows += [[x, y, 1, 0, 0, 0, -u * x, -u * y], [0, 0, 0, x, y, 1, -v * x, -v * y]]
+    view = np.append(np.linalg.solve(np.array(rows), there.ravel()), 1).reshape(3, 3)
     return transform.warp(wall, view, output_shape=(240, 320), preserve_range=True).clip(0, 255).astype(np.uint8)
 
 
