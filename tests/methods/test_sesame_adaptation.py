@@ -10,7 +10,7 @@ import torch
 
 from scenebrush.data.windows import Window
 from scenebrush.errors import InputError, ModelError
-from scenebrush.methods.sesame import adaptation, lessons
+from scenebrush.methods.sesame import adaptation, lessons, method
 from scenebrush.methods.sesame.adaptation import adapt
 from scenebrush.methods.sesame.config import SesameConfig
 from scenebrush.methods.sesame.inputs import WindowArrays
@@ -282,3 +282,20 @@ def test_a_photo_of_another_world_extends_the_model(
     assert found.measure == "detail at three scales"
     edit = scene.add("new car", box=(150, 100, 40, 25))
     assert found.model.edit(scene, edit).shape == scene.photo.shape
+
+
+@pytest.mark.parametrize(("name", "foreign"), [("sky", False), ("heaven", True)])
+def test_a_photo_is_foreign_by_the_classes_that_it_shows(
+    tiny_generator: WindowGenerator, camvid: LabelSet, monkeypatch: pytest.MonkeyPatch, name: str, foreign: bool
+) -> None:
+    told: list[bool] = []
+
+    def adapt_(generator: WindowGenerator, *args: object, foreign: bool, **kwargs: object) -> adaptation.Adapted:
+        told.append(foreign)
+        return adaptation.Adapted(generator, 1.0, 1.0, 0.0, 0, "nothing")
+
+    monkeypatch.setattr(method, "adapt", adapt_)
+    classes = tuple(replace(c, color=(1, 2, 3), name=name if c.id == 0 else c.name) for c in camvid.classes)
+    shown = Layout(np.zeros((64, 64), int), LabelSet("mine", (*classes, replace(classes[0], id=99, name="elsewhere"))))
+    found = SesameEditor(tiny_generator, camvid).adapt(Scene(np.zeros((64, 64, 3), np.uint8), shown), seconds=1)
+    assert told == [foreign] and not found.kept

@@ -22,6 +22,7 @@ from scenebrush.methods.sesame.networks import WindowGenerator, build_generator
 from scenebrush.methods.sesame.render import Drawable, draw
 from scenebrush.scene.edit import Edit
 from scenebrush.scene.label_set import LabelSet
+from scenebrush.scene.layout import Layout
 from scenebrush.scene.scene import Scene
 
 
@@ -90,12 +91,12 @@ class SesameEditor:
     ) -> Adaptation:
         """Learns from the scene's photo; see `methods.base.Adaptable` and `adaptation.adapt`.
 
-        Where the scene has another label set, the model is extended to it first, and stays so.
+        Where the scene has another label set, the model is extended to it first, and stays so. Where learning does
+        not help with classes that it never saw, the canvas alone makes the picture if that does better.
         """
         editor = self.with_label_set(scene.layout.label_set)
-        adapted = adapt(
-            editor.generator, scene, edits, seconds=seconds, seed=seed, foreign=editor is not self, report=report
-        )
+        foreign = bool(_shown(scene.layout) - {c.name for c in self.label_set.classes})
+        adapted = adapt(editor.generator, scene, edits, seconds=seconds, seed=seed, foreign=foreign, report=report)
         if adapted.generator is not editor.generator:
             editor = SesameEditor(adapted.generator, editor.label_set, name=self.name, guided=self.guided)
         return Adaptation(
@@ -118,6 +119,12 @@ def load(folder: Path | None) -> SesameEditor:
         )
     generator, label_set = load_generator(folder)
     return SesameEditor(generator, label_set, name=folder.name)
+
+
+def _shown(layout: Layout) -> set[str]:
+    """Returns the names of the classes in the label map, void aside."""
+    ids = set(np.unique(layout.label_map).tolist())
+    return {c.name for c in layout.label_set.classes if c.id in ids and c.kind != "void"}
 
 
 def _with_classes(generator: WindowGenerator, old: LabelSet, new: LabelSet) -> WindowGenerator:
