@@ -50,6 +50,7 @@ def match_colors(drawn: np.ndarray, photo: np.ndarray, label_map: np.ndarray, ho
     """Returns the drawn picture, float (H, W, 3) 0-255, its hole's colours shifted as the photo's around it differ.
 
     Both show the same layout around the hole. A class that lies there speaks for itself, the others get the mean shift.
+    The pixels next to the hole are matched too: what is left of a step there, `blend_seam` has to even out.
 
     Args:
         drawn: uint8 (H, W, 3), the whole layout drawn.
@@ -58,10 +59,10 @@ def match_colors(drawn: np.ndarray, photo: np.ndarray, label_map: np.ndarray, ho
         hole: bool (H, W), where only `drawn` is to be seen.
     """
     matched = drawn.astype(np.float64)
-    ring = ndimage.distance_transform_edt(~hole) <= _RING
-    ring &= ~hole
+    distance = ndimage.distance_transform_edt(~hole)
+    ring, wanted = (distance > 0) & (distance <= _RING), distance < 2
     for class_id in np.unique(label_map[hole]):
-        here = hole & (label_map == class_id)
+        here = wanted & (label_map == class_id)
         around = ring & (label_map == class_id)
         if np.count_nonzero(around) < _LEAST:
             around = ring
