@@ -145,3 +145,14 @@ def test_a_map_of_another_label_set(words, run, street, models):
         "synthesize", street.labels, "--label-set", "nyuv2", "--model", models["plain"], "-o", street.folder / "o.png"
     )
     assert done.code == 2 and "knows the classes of 'camvid', not of 'nyuv2'" in done.err
+
+
+@pytest.mark.parametrize("model", ["plain", "styles"])
+def test_it_serves_an_edit_too(run, street, models, model):
+    maps = ["--labels", street.labels, "--instances", street.instances, "--label-set", "camvid"]
+    done = run(
+        "edit", street.photo, *maps, "--model", models[model], "--erase", "92,60", "-o", street.folder / "out.png"
+    )
+    assert done.code == 0, done.err
+    changed = (pixels(street.photo) != pixels(street.folder / "out.png")).any(-1)
+    assert changed[54:66, 91:95].all() and not changed[:30].any() and not changed[:, :70].any()
