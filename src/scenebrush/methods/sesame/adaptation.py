@@ -87,8 +87,9 @@ def adapt(
         edits: what is to come; see `Lessons`.
         seconds: more than 0.
         seed: decides what is learned and held out.
-        foreign: the classes are new to the generator: where the canvas alone does better than it, the canvas
-            alone is what learning has to beat, and what remains where it does not.
+        foreign: the classes are new to the generator: the canvas lends its objects the look of others, and where
+            the canvas alone does better than the generator, that is what learning has to beat, and what remains
+            where it does not.
         report: told the share of the time that has passed, 0 to 1.
 
     Raises:
@@ -98,11 +99,12 @@ def adapt(
     if not seconds > 0:
         raise InputError(f"adapt: seconds is {seconds:g}; expected more than 0")
     clock = _Clock(seconds, report)
-    lessons = Lessons(scene, edits, guided=generator.config.guided, seed=seed)
+    lessons = Lessons(scene, edits, guided=generator.config.guided, lend=foreign, seed=seed)
     distance = likeness()
     test = _Test(lessons.held_out, distance, next(generator.parameters()).device)
     start = _best_start(generator, test, foreign)
-    pupil = _Pupil(generator, distance, FOREIGN_RATES if foreign else TABLE_RATES)
+    begin, rates = (_open_minded(generator), FOREIGN_RATES) if foreign else (generator, TABLE_RATES)
+    pupil = _Pupil(begin, distance, rates)
     best = _Best(pupil.learner, test)
     clock.reserve = test.seconds
     looks = max(1, min(MOST_LOOKS, int(seconds * LOOKING / test.seconds) - 1))
@@ -126,6 +128,15 @@ def _best_start(generator: WindowGenerator, test: _Test, foreign: bool) -> tuple
         starts.append(_canvas_alone(generator))
     measured = [(start, test.distances(start)) for start in starts]
     return min(measured, key=lambda pair: float(pair[1].mean()))
+
+
+def _open_minded(generator: WindowGenerator) -> WindowGenerator:
+    """Returns a copy whose gates are at most half closed to the canvas, to whatever class."""
+    mind = copy.deepcopy(generator)
+    if isinstance(mind.network, CompactGenerator):
+        with torch.no_grad():
+            mind.network.gate_bias.weight.clamp_(min=0)
+    return mind
 
 
 def _canvas_alone(generator: WindowGenerator) -> WindowGenerator:

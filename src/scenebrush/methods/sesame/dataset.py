@@ -13,13 +13,15 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-from scenebrush.canvas import fill
+from scenebrush.canvas import Canvas, Fill, compose, fill
 from scenebrush.data.split_in_memory import connected_objects
 from scenebrush.data.windows import TrainingWindows, Window
 from scenebrush.errors import InputError
 from scenebrush.methods.sesame.inputs import WindowArrays
+from scenebrush.scene.edit import Edit
 from scenebrush.scene.label_set import LabelSet
 from scenebrush.scene.layout import Layout
+from scenebrush.scene.scene import Scene
 
 
 def class_indices(label_map: np.ndarray, label_set: LabelSet) -> np.ndarray:
@@ -48,10 +50,14 @@ def object_map(layout: Layout) -> np.ndarray:
     return connected_objects(layout.label_map, layout.label_set)
 
 
-def window_arrays(window: Window, label_set: LabelSet, *, guided: bool) -> WindowArrays:
-    """Returns a window whose truth is known, with the canvas that would fill its hole."""
+def window_arrays(window: Window, label_set: LabelSet, *, guided: bool, lend: bool = False) -> WindowArrays:
+    """Returns a window whose truth is known, with the canvas that fills its hole; `lend` as in `canvas.compose`."""
     layout = Layout(window.label_map, label_set, window.instance_map)
-    canvas = fill(window.photo, layout, layout, window.hole) if guided else None
+    canvas: Canvas | Fill | None = None
+    if guided and lend:
+        canvas = compose(Scene(window.photo, layout), Edit(window.hole, layout), lend=True)
+    elif guided:
+        canvas = fill(window.photo, layout, layout, window.hole)
     return WindowArrays(
         photo=window.photo,
         labels=class_indices(window.label_map, label_set),

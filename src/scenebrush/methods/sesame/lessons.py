@@ -42,15 +42,18 @@ class Lessons:
         scene: the photo and its layout.
         edits: what is to come: its classes are taught more often, and places near it.
         guided: with a canvas.
+        lend: whose things take the look of others (`canvas.compose`).
         seed: decides all windows.
 
     Raises:
         ModelError: a photo with a side of less than 32 pixels, or next to nothing to learn from.
     """
 
-    def __init__(self, scene: Scene, edits: Sequence[Edit] = (), *, guided: bool, seed: int = 0) -> None:
+    def __init__(
+        self, scene: Scene, edits: Sequence[Edit] = (), *, guided: bool, lend: bool = False, seed: int = 0
+    ) -> None:
         self.label_set = scene.layout.label_set
-        self.guided = guided
+        self.guided, self.lend = guided, lend
         self.wish = Wish.of(edits, scene.layout)
         self._windows = _windows(scene, self.wish, seed)
         self._indices = count(FIRST)
@@ -77,7 +80,7 @@ class Lessons:
         return min(found, key=self.wish.distance)
 
     def _arrays(self, window: Window) -> WindowArrays:
-        return window_arrays(window, self.label_set, guided=self.guided)
+        return window_arrays(window, self.label_set, guided=self.guided, lend=self.lend)
 
 
 @dataclass(frozen=True, eq=False)

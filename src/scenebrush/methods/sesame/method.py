@@ -34,14 +34,23 @@ class SesameEditor:
         label_set: the classes that it knows, in the order of its indices.
         name: for messages and tables.
         guided: False draws without the canvas (a guided generator can do both).
+        lend: the canvas lends objects the look of others of their class, as `--model canvas` does; for a generator
+            that has learned to see them (`adapt`).
     """
 
     def __init__(
-        self, generator: WindowGenerator, label_set: LabelSet, *, name: str = "sesame", guided: bool = True
+        self,
+        generator: WindowGenerator,
+        label_set: LabelSet,
+        *,
+        name: str = "sesame",
+        guided: bool = True,
+        lend: bool = False,
     ) -> None:
         self.generator = generator
         self.label_set = label_set
         self.name = name
+        self.lend = lend
         self.guided = guided and generator.config.network == "compact" and generator.config.guided
 
     def edit(self, scene: Scene, edit: Edit, *, seed: int = 0) -> np.ndarray:
@@ -50,7 +59,7 @@ class SesameEditor:
         Seed 0 lets the network choose what colour objects have; others choose a paint for each object.
         """
         self._check(scene.layout.label_set)
-        canvas = compose(scene, edit)
+        canvas = compose(scene, edit, lend=self.lend)
         hole = edit.hole & ~canvas.carried  # a carried object, soft rim included, is known and stays
         if not hole.any():
             return canvas.photo
@@ -97,8 +106,10 @@ class SesameEditor:
         editor = self.with_label_set(scene.layout.label_set)
         foreign = bool(_shown(scene.layout) - {c.name for c in self.label_set.classes})
         adapted = adapt(editor.generator, scene, edits, seconds=seconds, seed=seed, foreign=foreign, report=report)
-        if adapted.generator is not editor.generator:
-            editor = SesameEditor(adapted.generator, editor.label_set, name=self.name, guided=self.guided)
+        if foreign or adapted.better:
+            editor = SesameEditor(
+                adapted.generator, editor.label_set, name=self.name, guided=self.guided, lend=foreign or self.lend
+            )
         return Adaptation(
             editor, adapted.before, adapted.after, adapted.better, adapted.margin, adapted.measure, adapted.steps
         )
