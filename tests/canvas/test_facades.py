@@ -8,6 +8,7 @@ from skimage import transform
 
 from scenebrush.canvas import Parts, fill
 from scenebrush.canvas.facades import mapped
+from scenebrush.canvas.offsets import Judge
 from scenebrush.scene.label_set import LabelSet
 from scenebrush.scene.layout import Layout
 
@@ -86,3 +87,25 @@ def test_mapped_is_the_homography_written_out() -> None:
     x, y, fair = mapped(warp, np.array([10.0, 700.0, -2000.0]), np.array([20.0, 0.0, 0.0]))
     np.testing.assert_allclose((x[0], y[0]), ((11 + 2 + 3) / 1.01, (-1 + 18 + 2) / 1.01))
     assert fair.tolist() == [True, False, False]  # the second shrinks too much, the third lies behind
+
+
+@pytest.mark.parametrize("mirrored", [True, False])
+def test_every_offset_of_the_wide_ring_stays_in_the_atlas(mirrored: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A place outside of its own variant, or in another row, would be read as a source."""
+    shifted, whole = [], Judge.ring_costs
+
+    def watched(self: Judge, moves: np.ndarray, nearness: np.ndarray) -> np.ndarray:
+        height, width = self.sources.atlas.shape
+        rows, columns = np.divmod(self.ring, width)
+        plain = moves[moves[:, 0] == 0]
+        down, across = np.add.outer(plain[:, 2], rows), np.add.outer(plain[:, 1], columns)
+        shifted.append(bool(((down >= 0) & (down < height) & (across >= 0) & (across < width)).all()))
+        return whole(self, moves, nearness)
+
+    monkeypatch.setattr(Judge, "ring_costs", watched)
+    rng = np.random.default_rng(6)
+    photo = seen_aslant(facade(rng), 0.8)
+    hole = np.zeros((240, 320), bool)
+    hole[70:190, 60:210] = True
+    error(photo, hole, Parts(mirrored=mirrored))
+    assert all(shifted) and len(shifted) > 3

@@ -76,11 +76,11 @@ def fill(
     _check(photo, layout_before, layout_after, hole)
     if not hole.any():
         return Fill(photo.copy(), np.zeros(hole.shape, bool))
-    plan = Plan.of(hole.shape, max_offsets, reach, rng, parts)
+    plan = Plan.of(hole, max_offsets, reach, rng, parts)
     copyable = layout_after.label_set.of_kind("stuff")
     if surfaces:
         copyable += _running_on(layout_before, layout_after, hole)
-    window = window_around(hole, plan.reach + plan.ring + reach_of_dear(plan.scale))
+    window = window_around(hole, plan.margin + reach_of_dear(plan.scale))
     before, after = (Layout(layout.label_map[window], layout.label_set) for layout in (layout_before, layout_after))
     draft = _draft(photo[window], before, after, hole[window], copyable, plan)
     for class_id in np.unique(draft.classes[draft.inside]):
@@ -129,7 +129,7 @@ def _draft(
     variants = (Variant(mirrored=True),) if plan.parts.mirrored else ()
     shown = photo.copy()
     shown[hole] = UNSEEN  # nothing of what the hole hides may tell, wherever the search looks
-    atlas = Atlas.cut(shown, visible, dear, _box(hole), plan.reach + plan.ring, variants, rim=plan.rim)
+    atlas = Atlas.cut(shown, visible, dear, _box(hole), plan.margin, variants, rim=plan.rim)
     inside = cut_out(hole, atlas.frame, False)
     wanted = cut_out(after.label_map.astype(np.int16), atlas.frame, NOWHERE)
     known = after.label_set.of_kind("stuff", "thing")

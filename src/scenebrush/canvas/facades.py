@@ -93,7 +93,7 @@ def mapped(warps: np.ndarray, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray,
 
 
 def extended(
-    sources: Sources, mask: np.ndarray, samples: np.ndarray, ring: np.ndarray, limit: float = np.inf
+    sources: Sources, mask: np.ndarray, samples: np.ndarray, ring: np.ndarray, reach: int, limit: float = np.inf
 ) -> tuple[Sources, np.ndarray]:
     """Returns the sources with the warps that suit a region of the hole as further variants, and the moves to them.
 
@@ -102,6 +102,7 @@ def extended(
         mask: bool (H, W), the region.
         samples: flat indices of some of its pixels.
         ring: flat indices of some visible ones around it, at least 20; else nothing is looked for.
+        reach: longest offset along x and y that stays in the atlas, in pixels.
         limit: colour steps off the ring that other copies are: what is no better is not gone into.
     """
     none = np.zeros((0, 3), int)
@@ -114,7 +115,7 @@ def extended(
     box = window_around(mask, int(_reach_of(ring, mask)) + 2)
     for warp in _chosen(facade, found, limit):
         shift = _as_shift(warp, box)
-        if shift is None:
+        if shift is None or max(map(abs, shift)) > reach:
             moves.append((len(atlas.variants) + len(warps), 0, 0))
             warps.append(warp)
         else:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 _RING, _BAND, _REACH, _RIM = 5, 6, 72, 3  # pixels at 128
+_WIDE, _WIDE_SHARE, _WIDE_FROM = 24, 0.4, 1.5  # pixels at 128, of a hole's side, and scale
 _BLOCKS = 400
 
 
@@ -43,6 +44,8 @@ class Plan:
     Args:
         scale: the photo's size relative to 128 pixels, at least 1.
         ring: pixels around a region on which offsets are judged.
+        wide: the same for copies along a facade: wide enough to show where windows are, for the wall next to the hole
+            looks the same everywhere. 0 = none are looked for.
         band: half the width of the band along a boundary between two classes, in pixels.
         rim: how near to another class labels are not trusted, in pixels.
         reach: longest offset along x and y, in pixels.
@@ -54,6 +57,7 @@ class Plan:
 
     scale: float
     ring: int
+    wide: int
     band: int
     rim: int
     reach: int
@@ -65,16 +69,23 @@ class Plan:
     @classmethod
     def of(
         cls,
-        shape: tuple[int, ...],
+        hole: np.ndarray,
         offsets: int,
         reach: int | None,
         rng: np.random.Generator | None,
         parts: Parts = ALL_PARTS,
     ) -> Plan:
-        """Returns the plan for a photo (H, W)."""
-        scale = max(1.0, max(shape) / 128)
+        """Returns the plan for a hole, bool (H, W), in a photo of its size."""
+        scale = max(1.0, max(hole.shape) / 128)
         blocks = round(_BLOCKS * min(scale, 4.0))
         ring = round(_RING * scale**0.5)
         band, rim = round(_BAND * scale**0.5), round(_RIM * scale**0.5)
+        wide = round(min(_WIDE_SHARE * np.count_nonzero(hole) ** 0.5, _WIDE * scale**0.5))
+        wide = max(ring, wide) if scale >= _WIDE_FROM else 0
         reach = reach or round(_REACH * scale**0.75)
-        return cls(scale, ring, band, rim, reach, offsets, blocks, parts, rng or np.random.default_rng(0))
+        return cls(scale, ring, wide, band, rim, reach, offsets, blocks, parts, rng or np.random.default_rng(0))
+
+    @property
+    def margin(self) -> int:
+        """How far from the hole the search reaches, in pixels: an offset from the outermost pixel of a ring."""
+        return self.reach + max(self.ring, self.wide)

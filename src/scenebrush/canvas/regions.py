@@ -15,7 +15,7 @@ from scenebrush.canvas.sources import Sources
 
 _LOOKED_AT = 40_000  # pixels of a region in the graph cut
 _ROUNDS, _FURTHER = 3, 2  # searches for what the one before it left, and the moves that each may add
-_FACADES_FROM, _FACADES_OVER = 1.5, 400  # scale of a photo, pixels of a region from which facades are looked for
+_FACADES_OVER = 400  # pixels of a region from which facades are looked for
 _MUCH_BETTER = 0.85  # copies along a facade must be off the ring by less than this share of what others are
 _RING_WEIGHT = 2.5  # of a pixel's ring cost against seams
 
@@ -45,19 +45,12 @@ def _along_a_facade(
 ) -> tuple[Judge, np.ndarray]:
     """The same, or copies along a facade in perspective where they explain what is visible around the region better."""
     sources = judge.sources
-    if (
-        plan.scale < _FACADES_FROM
-        or not plan.parts.facades
-        or sources.trend is not None
-        or np.count_nonzero(mask) < _FACADES_OVER
-    ):
+    if not (plan.wide and plan.parts.facades) or sources.trend is not None or np.count_nonzero(mask) < _FACADES_OVER:
         return judge, moves
-    # wide enough to show where windows are: the wall next to the hole looks the same everywhere
-    width = max(plan.ring, round(0.4 * np.count_nonzero(mask) ** 0.5))
-    ring = sample(ring_of(mask, sources.usable[: mask.size].reshape(mask.shape), width), plan.rng)
+    ring = sample(ring_of(mask, sources.usable[: mask.size].reshape(mask.shape), plan.wide), plan.rng)
     wide = replace(judge, ring=ring, even=False)
     limit = _MUCH_BETTER * wide.explains(moves)
-    extended, along = facades.extended(sources, mask, wide.samples, ring, limit)
+    extended, along = facades.extended(sources, mask, wide.samples, ring, plan.reach, limit)
     if not len(along):
         return judge, moves
     further = replace(wide, sources=extended)
