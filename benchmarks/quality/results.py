@@ -25,9 +25,9 @@ EDITORS = ("sesame-street", "drawn=sesame-street?guide=off", "canvas", "nearest"
 TABLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "camvid-add": (EDITORS, ("--data", "camvid", "--task", "add")),
     "camvid-erase": (EDITORS, ("--data", "camvid", "--task", "erase")),
-    "camvid-add-silhouette": (EDITORS, ("--data", "camvid", "--task", "add-silhouette")),
-    "camvid-erase-silhouette": (EDITORS, ("--data", "camvid", "--task", "erase-silhouette")),
-    "camvid-manipulate": (EDITORS, ("--data", "camvid", "--task", "manipulate")),
+    "camvid-add-silhouette": (EDITORS, ("--data", "camvid", "--task", "add-silhouette", "-n", "60")),
+    "camvid-erase-silhouette": (EDITORS, ("--data", "camvid", "--task", "erase-silhouette", "-n", "60")),
+    "camvid-manipulate": (EDITORS, ("--data", "camvid", "--task", "manipulate", "-n", "60")),
     "toy-erase": (EDITORS, ("--task", "toy-erase", "-n", "60", "--segmenter", "none")),
     "toy-add": (EDITORS, ("--task", "toy-add", "-n", "60", "--segmenter", "none")),
     "camvid-synthesize": (("sesame-street",), ("--data", "camvid", "--task", "synthesize", "-n", "40")),
