@@ -25,8 +25,9 @@ from scenebrush.canvas import Parts
 from scenebrush.data.split_in_memory import LabelledPhoto, SplitInMemory
 from scenebrush.errors import InputError, ScenebrushError
 from scenebrush.evaluation.edit_cases import EditCase, Rendering, render
-from scenebrush.evaluation.lpips import Lpips, lpips
+from scenebrush.evaluation.lpips import Lpips
 from scenebrush.evaluation.methods_by_name import method_by_name
+from scenebrush.evaluation.pictures import batches, to_tensor
 from scenebrush.evaluation.ssim import ssim
 from scenebrush.evaluation.statistics import bootstrap_interval, paired_difference
 from scenebrush.evaluation.tasks import Sample, task_by_name
@@ -134,20 +135,28 @@ def measure(cases: Sequence[EditCase], rendering: Rendering, network: Lpips, lab
     truths = np.stack([case.reference for case in cases])
     holes = np.stack([case.hole for case in cases])
     labels = np.stack([case.asked for case in cases])
+    maps = distance_maps(rendering.pictures, truths, network)
     per_class = {}
     for class_id in label_set.of_kind("stuff"):
         parts = holes & (labels == class_id)
         enough = np.flatnonzero(parts.sum(axis=(1, 2)) >= LEAST_PIXELS)
         if len(enough) >= LEAST_EDITS:
             values = np.full(len(cases), np.nan)
-            values[enough] = lpips(rendering.pictures[enough], truths[enough], network, holes=parts[enough])
+            values[enough] = [maps[k][parts[k]].mean() for k in enough]
             per_class[label_set.by_id[class_id].name] = values
     return Measured(
-        lpips(rendering.pictures, truths, network, holes=holes),
+        np.array([own[hole].mean() for own, hole in zip(maps, holes, strict=True)]),
         ssim(rendering.pictures, truths, holes),
         rendering.cpu_seconds,
         per_class,
     )
+
+
+@torch.inference_mode()
+def distance_maps(pictures: np.ndarray, truths: np.ndarray, network: Lpips) -> np.ndarray:
+    """Returns LPIPS at each pixel, float32 (N, H, W); its mean over a hole is `lpips(..., holes=...)`."""
+    maps = [network.spatial(to_tensor(pictures[k]), to_tensor(truths[k])) for k in batches(len(pictures), 8)]
+    return torch.cat(maps).numpy()
 
 
 def table(measured: Mapping[str, Measured], groups: Sequence[str], seed: int) -> str:
