@@ -220,11 +220,11 @@ def stub(monkeypatch: pytest.MonkeyPatch, looks: list[list[float]]) -> None:
 @pytest.mark.parametrize(
     ("after", "margin", "better"),
     [
-        # Gains .2 +- .1 (deviations of the sample): standard error .05, twice that .1.
-        ([0.9, 0.7, 0.7, 0.9], 2 * (0.04 / 3) ** 0.5 / 2, True),
-        # The same mean gain from one window alone: .8 of .2 is noise.
-        ([1.0, 1.0, 1.0, 0.2], 2 * 0.4 / 2, False),
-        ([1.1, 1.2, 1.1, 1.2], 2 * (0.01 / 3) ** 0.5 / 2, False),
+        # Gains of .15 and .25: variance 4 * .05**2 / 3, and a standard error of half its root.
+        ([0.85, 0.75, 0.75, 0.85], 4 * (0.01 / 3) ** 0.5 / 2, True),
+        # The same mean gain, but from one window alone.
+        ([1.0, 1.0, 1.0, 0.2], 4 * 0.4 / 2, False),
+        ([1.1, 1.2, 1.1, 1.2], 4 * (0.01 / 3) ** 0.5 / 2, False),
     ],
 )
 def test_only_what_is_beyond_the_noise_is_kept(
