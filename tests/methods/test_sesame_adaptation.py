@@ -16,6 +16,7 @@ from scenebrush.methods.sesame.adaptation import adapt
 from scenebrush.methods.sesame.config import SesameConfig
 from scenebrush.methods.sesame.inputs import WindowArrays
 from scenebrush.methods.sesame.lessons import Lessons, Wish, in_photo, without
+from scenebrush.methods.sesame.likeness import DetailLikeness
 from scenebrush.methods.sesame.method import SesameEditor
 from scenebrush.methods.sesame.networks import WindowGenerator, build_generator
 from scenebrush.scene.edit import Edit
@@ -291,8 +292,10 @@ def test_a_photo_is_foreign_by_the_classes_that_it_shows(
 ) -> None:
     told: list[bool] = []
 
-    def adapt_(generator: WindowGenerator, *args: object, foreign: bool, **kwargs: object) -> adaptation.Adapted:
-        told.append(foreign)
+    def adapt_(
+        generator: WindowGenerator, *args: object, new_classes: list[int], **kwargs: object
+    ) -> adaptation.Adapted:
+        told.append(new_classes == [0])
         return adaptation.Adapted(generator, 1.0, 1.0, 0.0, 0, "nothing")
 
     monkeypatch.setattr(method, "adapt", adapt_)
@@ -300,3 +303,15 @@ def test_a_photo_is_foreign_by_the_classes_that_it_shows(
     shown = Layout(np.zeros((64, 64), int), LabelSet("mine", (*classes, replace(classes[0], id=99, name="elsewhere"))))
     found = SesameEditor(tiny_generator, camvid).adapt(Scene(np.zeros((64, 64, 3), np.uint8), shown), seconds=1)
     assert told == [foreign] and not found.kept
+
+
+def test_what_is_known_of_other_classes_stays(tiny_generator: WindowGenerator, toy_scene: Scene) -> None:
+    start = adaptation._open_minded(tiny_generator, [1, 8])
+    bias, old = start.network.gate_bias.weight, tiny_generator.network.gate_bias.weight
+    assert bias[8] == 0 > old[8] and bias[1] == old[1] > 0
+    pupil = adaptation._Pupil(start, DetailLikeness(), [1, 8])
+    pupil.learn(Lessons(toy_scene, guided=True).held_out[:2], decay=1.0)
+    for name in ("gate_bias", "label_embedding"):
+        before, after = (getattr(g.network, name).weight for g in (start, pupil.learner))
+        assert torch.equal(before[[0, 2, 9]], after[[0, 2, 9]])
+    assert not torch.equal(start.network.gate_bias.weight[1], pupil.learner.network.gate_bias.weight[1])

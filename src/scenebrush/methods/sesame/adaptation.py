@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,7 +77,7 @@ def adapt(
     *,
     seconds: float,
     seed: int = 0,
-    foreign: bool = False,
+    new_classes: Sequence[int] = (),
     report: Callable[[float], None] | None = None,
 ) -> Adapted:
     """Returns what came of training a copy of `generator` for `seconds` on this scene's photo, preparation included.
@@ -90,9 +90,9 @@ def adapt(
         edits: what is to come; see `Lessons`.
         seconds: more than 0.
         seed: decides what is learned and held out.
-        foreign: the classes are new to the generator: the canvas lends its objects the look of others, and where
-            the canvas alone does better than the generator, that is what learning has to beat, and what remains
-            where it does not.
+        new_classes: indices of classes that the photo shows and the generator never saw. Where there are any, their
+            rows of the tables alone learn, and fast; the canvas lends objects the look of others, and where it alone
+            does better than the generator, that is what learning has to beat, and what remains where it does not.
         report: told the share of the time that has passed, 0 to 1.
 
     Raises:
@@ -101,13 +101,12 @@ def adapt(
     """
     if not seconds > 0:
         raise InputError(f"adapt: seconds is {seconds:g}; expected more than 0")
-    clock = _Clock(seconds, report)
+    clock, foreign = _Clock(seconds, report), bool(new_classes)
     lessons = Lessons(scene, edits, guided=generator.config.guided, lend=foreign, seed=seed)
     distance = likeness()
     test = _Test(lessons.held_out, distance, next(generator.parameters()).device)
     start = _best_start(generator, test, foreign)
-    begin, rates = (_open_minded(generator), FOREIGN_RATES) if foreign else (generator, TABLE_RATES)
-    pupil = _Pupil(begin, distance, rates)
+    pupil = _Pupil(_open_minded(generator, new_classes), distance, new_classes)
     best = _Best(pupil.learner, test)
     clock.reserve = test.seconds
     looks = max(1, min(MOST_LOOKS, int(seconds * LOOKING / test.seconds) - 1))
@@ -133,12 +132,13 @@ def _best_start(generator: WindowGenerator, test: _Test, foreign: bool) -> tuple
     return min(measured, key=lambda pair: float(pair[1].mean()))
 
 
-def _open_minded(generator: WindowGenerator) -> WindowGenerator:
-    """Returns a copy whose gates are at most half closed to the canvas, to whatever class."""
+def _open_minded(generator: WindowGenerator, classes: Sequence[int]) -> WindowGenerator:
+    """Returns a copy whose gates are at most half closed to the canvas of these classes."""
     mind = copy.deepcopy(generator)
     if isinstance(mind.network, CompactGenerator):
         with torch.no_grad():
-            mind.network.gate_bias.weight.clamp_(min=0)
+            bias = mind.network.gate_bias.weight
+            bias[list(classes)] = bias[list(classes)].clamp(min=0)
     return mind
 
 
@@ -184,13 +184,18 @@ class _Clock:
 class _Pupil:
     """A learning copy of the generator and its optimiser."""
 
-    def __init__(self, generator: WindowGenerator, distance: Likeness, table_rates: Mapping[str, float]) -> None:
+    def __init__(self, generator: WindowGenerator, distance: Likeness, new_classes: Sequence[int]) -> None:
         self.distance = distance
+        table_rates = FOREIGN_RATES if new_classes else TABLE_RATES
         self.learner = copy.deepcopy(generator).requires_grad_(True)
         rates = {"": LEARNING_RATE, **table_rates}
         members: dict[str, list[Tensor]] = {part: [] for part in rates}
         for name, parameter in self.learner.named_parameters():
             members[next((part for part in table_rates if part in name), "")].append(parameter)
+        if new_classes:
+            tables = [table for part in table_rates for table in members[part] if table.requires_grad]
+            for table in tables:
+                table.register_hook(_rows_only(table, new_classes))  # type: ignore[no-untyped-call]
         groups = [{"params": own, "full": rates[part]} for part, own in members.items() if own]
         self.optimizer = torch.optim.Adam(groups, lr=LEARNING_RATE, betas=(0.5, 0.99))
         self.device = next(generator.parameters()).device
@@ -210,6 +215,13 @@ class _Pupil:
             unlike = self.distance(*crop_around_holes(CROP, batch.hole, made, batch.image)).mean()
         flat = RECONSTRUCTION * hole_l1(made, batch) + DRAWN * hole_l1(drawing.drawn, batch)
         return self.distance.weight * unlike + flat
+
+
+def _rows_only(table: Tensor, rows: Sequence[int]) -> Callable[[Tensor], Tensor]:
+    """Returns a gradient hook that lets only some rows of a table learn."""
+    mask = torch.zeros_like(table)
+    mask[list(rows)] = 1
+    return lambda gradient: gradient * mask
 
 
 class _Test:

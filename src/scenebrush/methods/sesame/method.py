@@ -104,11 +104,11 @@ class SesameEditor:
         not help with classes that it never saw, the canvas alone makes the picture if that does better.
         """
         editor = self.with_label_set(scene.layout.label_set)
-        foreign = bool(_shown(scene.layout) - {c.name for c in self.label_set.classes})
-        adapted = adapt(editor.generator, scene, edits, seconds=seconds, seed=seed, foreign=foreign, report=report)
-        if foreign or adapted.better:
+        new = _new_classes(scene.layout, self.label_set)
+        adapted = adapt(editor.generator, scene, edits, seconds=seconds, seed=seed, new_classes=new, report=report)
+        if new or adapted.better:
             editor = SesameEditor(
-                adapted.generator, editor.label_set, name=self.name, guided=self.guided, lend=foreign or self.lend
+                adapted.generator, editor.label_set, name=self.name, guided=self.guided, lend=bool(new) or self.lend
             )
         return Adaptation(
             editor, adapted.before, adapted.after, adapted.better, adapted.margin, adapted.measure, adapted.steps
@@ -132,10 +132,11 @@ def load(folder: Path | None) -> SesameEditor:
     return SesameEditor(generator, label_set, name=folder.name)
 
 
-def _shown(layout: Layout) -> set[str]:
-    """Returns the names of the classes in the label map, void aside."""
-    ids = set(np.unique(layout.label_map).tolist())
-    return {c.name for c in layout.label_set.classes if c.id in ids and c.kind != "void"}
+def _new_classes(layout: Layout, known: LabelSet) -> list[int]:
+    """Returns the indices of the layout's classes that its label map shows and `known` does not name, void aside."""
+    shown, names = set(np.unique(layout.label_map).tolist()), {c.name for c in known.classes}
+    classes = enumerate(layout.label_set.classes)
+    return [i for i, c in classes if c.id in shown and c.kind != "void" and c.name not in names]
 
 
 def _with_classes(generator: WindowGenerator, old: LabelSet, new: LabelSet) -> WindowGenerator:
