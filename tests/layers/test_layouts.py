@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from scenebrush.errors import LabelError
-from scenebrush.layers.layouts import object_map
+from scenebrush.layers.layouts import class_of, object_map
 
 
 def test_an_object_is_a_class_and_an_instance() -> None:
@@ -22,7 +22,7 @@ def test_an_object_is_a_class_and_an_instance() -> None:
 def test_stuff_without_instances_is_told_apart_by_class() -> None:
     labels = torch.tensor([[[0, 0, 1, 2]]])
     assert object_map(labels, torch.zeros_like(labels)).unique().numel() == 3
-    assert torch.equal(object_map(labels.to(torch.uint8)), labels[:, None])
+    assert torch.equal(class_of(object_map(labels.to(torch.uint8))), labels[:, None])
 
 
 def test_ids_that_hold_the_class_make_the_same_parts() -> None:

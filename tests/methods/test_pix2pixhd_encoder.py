@@ -8,17 +8,12 @@ import torch
 from torch import Tensor
 
 from scenebrush.errors import InputError, LabelError
-from scenebrush.methods.pix2pixhd.boundaries import (
-    class_of,
-    instance_boundaries,
-    instance_of,
-    object_map,
-    whole_classes,
-)
+from scenebrush.layers.layouts import LayoutBatch, class_of, instance_of, object_map, whole_classes
+from scenebrush.methods.pix2pixhd.boundaries import instance_boundaries
 from scenebrush.methods.pix2pixhd.config import Pix2PixHDConfig
 from scenebrush.methods.pix2pixhd.encoder import pool_objects
 from scenebrush.methods.pix2pixhd.networks import build_networks
-from scenebrush.methods.pix2pixhd.preprocess import LayoutBatch, prepare
+from scenebrush.methods.pix2pixhd.preprocess import prepare
 from scenebrush.methods.pix2pixhd.schedule import shrink
 
 
@@ -88,7 +83,7 @@ def test_stuff_of_different_classes_is_not_one_object() -> None:
     assert instance_boundaries(objects)[0, 0].tolist() == [[0, 1, 1], [1, 1, 1]]
     assert len(whole_classes(objects).unique()) == 3
     assert torch.equal(object_map(labels), whole_classes(objects))
-    with pytest.raises(LabelError, match="expected maps of one picture"):
+    with pytest.raises(LabelError, match="give two maps of one size"):
         object_map(labels, instances[:, :1])
 
 

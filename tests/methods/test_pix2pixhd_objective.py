@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 
 from scenebrush.layers.discriminators import build_discriminator as any_discriminator
+from scenebrush.layers.layouts import LayoutBatch
 from scenebrush.methods.pix2pixhd.config import Pix2PixHDConfig
 from scenebrush.methods.pix2pixhd.image_pool import ImagePool
 from scenebrush.methods.pix2pixhd.networks import build_discriminator, build_networks
 from scenebrush.methods.pix2pixhd.objective import LossWeights, Objective, matched_features
-from scenebrush.methods.pix2pixhd.preprocess import LayoutBatch
 
 CONFIG = Pix2PixHDConfig(
     num_classes=3, num_features=2, width=8, num_downsamplings=1, num_blocks=1, encoder_width=4,

@@ -9,10 +9,10 @@ import torch
 from torch import nn
 
 from scenebrush.errors import InputError, ModelError
+from scenebrush.layers.layouts import LayoutBatch
 from scenebrush.methods.pix2pixhd.config import Pix2PixHDConfig
 from scenebrush.methods.pix2pixhd.networks import Pix2PixHDNetworks, build_discriminator, build_networks
 from scenebrush.methods.pix2pixhd.objective import LossWeights, Objective
-from scenebrush.methods.pix2pixhd.preprocess import LayoutBatch
 from scenebrush.methods.pix2pixhd.schedule import (
     Phase,
     num_scales,

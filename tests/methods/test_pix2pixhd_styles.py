@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from scenebrush.errors import InputError, ModelError
-from scenebrush.methods.pix2pixhd.boundaries import object_map
+from scenebrush.layers.layouts import object_map
 from scenebrush.methods.pix2pixhd.encoder import pool_objects
 from scenebrush.methods.pix2pixhd.styles import LEAST_SHARE, StyleBook, StyleSamples
 

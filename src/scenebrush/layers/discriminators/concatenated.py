@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from scenebrush.layers.discriminators.base import MultiScaleDiscriminator, PatchScale
-from scenebrush.layers.discriminators.patches import patch_prediction, patch_stream, patch_windows
+from scenebrush.layers.discriminators.patches import patch_prediction, patch_stream, patch_windows, through
 
 
 class ConcatenatedDiscriminator(MultiScaleDiscriminator):
@@ -44,8 +44,5 @@ class ConcatenatedScale(PatchScale):
 
     def judge(self, image: Tensor, embedded: Tensor) -> tuple[list[Tensor], Tensor]:
         """Returns the maps after each layer and the logits of the pair [condition, image]."""
-        x, maps = torch.cat([embedded, image], 1), []
-        for layer in self.stream:
-            x = layer(x)
-            maps.append(x)
-        return maps, self.prediction(x)
+        maps = through(self.stream, torch.cat([embedded, image], 1))
+        return maps, self.prediction(maps[-1])

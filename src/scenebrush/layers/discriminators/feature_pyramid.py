@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from scenebrush.errors import InputError
 from scenebrush.layers.discriminators.base import ConditionalDiscriminator, Judgement, split
-from scenebrush.layers.discriminators.patches import shares
+from scenebrush.layers.discriminators.patches import shares, through
 from scenebrush.layers.initialisation import xavier_
 from scenebrush.layers.norms import InstanceNorm
 from scenebrush.layers.spectral_norm import SpectralConv2d
@@ -73,11 +73,7 @@ class FeaturePyramidDiscriminator(ConditionalDiscriminator):
 
     def _encode(self, x: Tensor) -> list[Tensor]:
         """Returns the maps at 1/4, 1/8, 1/16 and 1/32 of the size."""
-        maps = []
-        for layer in self.encoder:
-            x = layer(x)
-            maps.append(x)
-        return maps[1:]
+        return through(self.encoder, x)[1:]
 
     def _decode(self, seen: Sequence[Tensor]) -> list[Tensor]:
         """Returns the levels to be judged, (B, 2w, h, w) at 1/4, 1/8 and 1/16 of the size."""

@@ -22,6 +22,7 @@ from scenebrush.layers.discriminators.patches import (
     shares,
     stream_widths,
     stride,
+    through,
 )
 from scenebrush.layers.receptive_field import output_size
 
@@ -80,12 +81,6 @@ class HiddenConcatenationScale(PatchScale):
 
     def judge(self, image: Tensor, embedded: Tensor) -> tuple[list[Tensor], Tensor]:
         """Returns the maps after each layer, the label channels of the join left out, and the logits."""
-        x, maps = image, []
-        for layer in self.image_stream:
-            x = layer(x)
-            maps.append(x)
-        x = torch.cat([x, embedded], 1)
-        for layer in self.joint_stream:
-            x = layer(x)
-            maps.append(x)
-        return maps, self.prediction(x)
+        maps = through(self.image_stream, image)
+        maps += through(self.joint_stream, torch.cat([maps[-1], embedded], 1))
+        return maps, self.prediction(maps[-1])

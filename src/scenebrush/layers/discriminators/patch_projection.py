@@ -15,7 +15,7 @@ from typing import Final
 from torch import Tensor
 
 from scenebrush.layers.discriminators.base import MultiScaleDiscriminator, PatchScale
-from scenebrush.layers.discriminators.patches import patch_prediction, patch_stream, patch_windows, shares
+from scenebrush.layers.discriminators.patches import patch_prediction, patch_stream, patch_windows, shares, through
 from scenebrush.layers.receptive_field import output_size
 from scenebrush.layers.spectral_norm import SpectralConv2d
 
@@ -64,9 +64,6 @@ class PatchProjectionScale(PatchScale):
 
     def judge(self, image: Tensor, embedded: Tensor) -> tuple[list[Tensor], Tensor]:
         """Returns the image stream's maps and the logits psi + <V y, W f>, (B, 1, h, w)."""
-        maps = []
-        for layer in self.image_stream:
-            image = layer(image)
-            maps.append(image)
-        predicted = self.prediction(image)
+        maps = through(self.image_stream, image)
+        predicted = self.prediction(maps[-1])
         return maps, predicted[:, :1] + (predicted[:, 1:] * embedded).sum(1, keepdim=True)

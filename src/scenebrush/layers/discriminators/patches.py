@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -52,6 +54,15 @@ def patch_windows(num_layers: int) -> list[Window]:
 def stride(layer: int, num_layers: int) -> int:
     """Returns a layer's stride: all layers halve, but the last one of a stream; a first layer always does."""
     return 1 if layer == num_layers - 1 and layer > 0 else 2
+
+
+def through(layers: Iterable[nn.Module], x: Tensor) -> list[Tensor]:
+    """Returns the maps after each layer, one after another; the last one is the stream's result."""
+    maps = []
+    for layer in layers:
+        x = layer(x)
+        maps.append(x)
+    return maps
 
 
 def pyramid(x: Tensor, num_scales: int) -> list[Tensor]:

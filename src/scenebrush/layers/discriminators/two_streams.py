@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from scenebrush.layers.discriminators.base import MultiScaleDiscriminator, PatchScale
-from scenebrush.layers.discriminators.patches import patch_prediction, patch_stream, patch_windows
+from scenebrush.layers.discriminators.patches import patch_prediction, patch_stream, patch_windows, through
 
 
 class SesameDiscriminator(MultiScaleDiscriminator):
@@ -72,8 +72,5 @@ class TwoStreamDiscriminator(PatchScale):
 
     def judge(self, image: Tensor, embedded: Tensor) -> tuple[list[Tensor], Tensor]:
         """Returns the image stream's maps, before the gate, and the logits conv(f (1 + sum g)), (B, 1, h, w)."""
-        maps = []
-        for layer in self.image_stream:
-            image = layer(image)
-            maps.append(image)
-        return maps, self.prediction(image * embedded)
+        maps = through(self.image_stream, image)
+        return maps, self.prediction(maps[-1] * embedded)

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from scenebrush.errors import InputError
 from scenebrush.layers.initialisation import normal_
+from scenebrush.layers.layouts import check_object_ids
 from scenebrush.layers.norms import InstanceNorm
 from scenebrush.methods.pix2pixhd.blocks import Norm, reflect
-from scenebrush.methods.pix2pixhd.boundaries import check_object_ids
 from scenebrush.methods.pix2pixhd.generator import HEAD_KERNEL, GlobalTrunk
 
 

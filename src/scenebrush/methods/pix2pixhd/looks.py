@@ -9,9 +9,9 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from scenebrush.layers.layouts import IDS_PER_CLASS, class_of, object_map
 from scenebrush.methods.base import Style
 from scenebrush.methods.layout_arrays import LayoutTensors, layout_tensors, photo_tensor
-from scenebrush.methods.pix2pixhd.boundaries import IDS_PER_CLASS, class_of, object_map
 from scenebrush.methods.pix2pixhd.config import Pooling
 from scenebrush.methods.pix2pixhd.encoder import ObjectFeatures
 from scenebrush.methods.pix2pixhd.networks import Pix2PixHDNetworks

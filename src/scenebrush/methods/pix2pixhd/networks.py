@@ -11,15 +11,14 @@ from torch.nn import functional as F
 from scenebrush.errors import InputError
 from scenebrush.layers import discriminators
 from scenebrush.layers.discriminators.base import ConditionalDiscriminator
+from scenebrush.layers.layouts import LayoutBatch, whole_classes
 from scenebrush.methods.pix2pixhd.blocks import NORMS
-from scenebrush.methods.pix2pixhd.boundaries import whole_classes
 from scenebrush.methods.pix2pixhd.config import Pix2PixHDConfig
 from scenebrush.methods.pix2pixhd.discriminator import MultiscaleDiscriminator
 from scenebrush.methods.pix2pixhd.encoder import FeatureEncoder, ObjectFeatures, pool_objects
 from scenebrush.methods.pix2pixhd.generator import CoarseToFineGenerator
 from scenebrush.methods.pix2pixhd.preprocess import (
     Condition,
-    LayoutBatch,
     LayoutRows,
     StyledLayout,
     crop,

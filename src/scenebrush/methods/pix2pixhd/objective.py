@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from scenebrush.layers.discriminators.base import ConditionalDiscriminator, Judgement, resting
+from scenebrush.layers.layouts import LayoutBatch
 from scenebrush.losses.adversarial import least_squares_discriminator, least_squares_generator
 from scenebrush.losses.feature_matching import feature_matching
 from scenebrush.losses.perceptual import PerceptualLoss
 from scenebrush.methods.pix2pixhd.discriminator import MultiscaleDiscriminator
 from scenebrush.methods.pix2pixhd.image_pool import ImagePool
-from scenebrush.methods.pix2pixhd.preprocess import LayoutBatch
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,14 @@ import torch
 from torch import Tensor, nn
 
 from scenebrush.errors import ModelError
+from scenebrush.methods.original_state import count, plain, renamed, take
 from scenebrush.methods.pix2pixhd.blocks import NORMS
 from scenebrush.methods.pix2pixhd.config import NormName
 from scenebrush.methods.pix2pixhd.discriminator import MultiscaleDiscriminator
 from scenebrush.methods.pix2pixhd.encoder import FeatureEncoder
 from scenebrush.methods.pix2pixhd.generator import CoarseToFineGenerator
 
+_METHOD: Final = "pix2pixHD"
 _STATISTICS: Final = ("running_mean", "running_var", "num_batches_tracked")
 _PARTS: Final = {"convolution": 0, "norm": 1, "convolution_0": 1, "norm_0": 2, "convolution_1": 5, "norm_1": 6}
 
@@ -39,21 +41,14 @@ def original_names(keys: Iterable[str], *, features: bool = True) -> dict[str, s
 def from_original(state: Mapping[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
     """Returns the authors' state dict under our names, copied, to be loaded into `network`.
 
-    A `module.` prefix and the statistics that old files hold for instance norms are dropped, missing batch counters
-    made up. `ModelError` names the first key that is missing, left over or of another shape: the network was then
-    built with other options than the checkpoint.
+    The statistics that old files hold for instance norms are dropped; see `original_state.renamed` for the rest.
     """
-    state = _plain(state)
+    state = plain(state)
     mine = network.state_dict()
     if any(key.startswith("heads.") for key in mine) and sum(".weight" in k for k in mine if "heads." in k) > 1:
         raise ModelError("the network has a head for every level; the authors' checkpoints have one: build it so")
     names = original_names(mine, features=not _is_without_features(state))
-    renamed = {ours: _entry(state, original, mine[ours]) for ours, original in names.items()}
-    known = set(names.values()) | _old_statistics(names.values())
-    extra = [key for key in state if key not in known]
-    if extra:
-        raise ModelError(f"checkpoint holds {extra[0]!r} and {len(extra) - 1} more that the network has no place for")
-    return renamed
+    return renamed(state, names, mine, _METHOD, _old_statistics(names.values()))
 
 
 def to_original(state: Mapping[str, Tensor], *, features: bool = True) -> dict[str, Tensor]:
@@ -65,8 +60,8 @@ def to_original(state: Mapping[str, Tensor], *, features: bool = True) -> dict[s
 
 def generator_from_original(state: Mapping[str, Tensor]) -> CoarseToFineGenerator:
     """Returns the generator of the authors' `*_net_G.pth`, its options read off the shapes, the weights loaded."""
-    state = _plain(state)
-    first = _get(state, "model.1.weight")
+    state = plain(state)
+    first = take(state, "model.1.weight", _METHOD)
     num_enhancers = _count(state, r"^model(\d+)_1\.1\.weight$")
     num_blocks = _count(state, r"^model\.(\d+)\.conv_block\.1\.weight$")
     convolutions = _count(state, r"^model\.(\d+)\.weight$", dimensions=4)
@@ -74,7 +69,7 @@ def generator_from_original(state: Mapping[str, Tensor]) -> CoarseToFineGenerato
     with torch.device("meta"):  # no memory, no random draws: every tensor comes from the file
         generator = CoarseToFineGenerator(
             first.shape[1],
-            image_channels=_get(state, f"{head}.weight").shape[0],
+            image_channels=take(state, f"{head}.weight", _METHOD).shape[0],
             width=first.shape[0],
             num_downsamplings=(convolutions - 1) // 2,
             num_blocks=num_blocks,
@@ -88,11 +83,11 @@ def generator_from_original(state: Mapping[str, Tensor]) -> CoarseToFineGenerato
 
 def encoder_from_original(state: Mapping[str, Tensor]) -> FeatureEncoder:
     """Returns the encoder of the authors' `*_net_E.pth`, its options read off the shapes, the weights loaded."""
-    state = _plain(state)
-    first = _get(state, "model.1.weight")
+    state = plain(state)
+    first = take(state, "model.1.weight", _METHOD)
     with torch.device("meta"):
         encoder = FeatureEncoder(
-            _get(state, f"model.{_last(state)}.weight").shape[0],
+            take(state, f"model.{_last(state)}.weight", _METHOD).shape[0],
             image_channels=first.shape[1],
             width=first.shape[0],
             num_downsamplings=(_count(state, r"^model\.(\d+)\.weight$", dimensions=4) - 1) // 2,
@@ -104,9 +99,9 @@ def encoder_from_original(state: Mapping[str, Tensor]) -> FeatureEncoder:
 
 def discriminator_from_original(state: Mapping[str, Tensor], *, image_channels: int = 3) -> MultiscaleDiscriminator:
     """Returns the discriminator of the authors' `*_net_D.pth`, its options read off the shapes, the weights loaded."""
-    state = _plain(state)
+    state = plain(state)
     without = _is_without_features(state)
-    first = _get(state, "layer0.0.weight" if without else "scale0_layer0.0.weight")
+    first = take(state, "layer0.0.weight" if without else "scale0_layer0.0.weight", _METHOD)
     pattern = r"^layer0\.(\d+)\.weight$" if without else r"^scale0_layer(\d+)\.0\.weight$"
     with torch.device("meta"):
         discriminator = MultiscaleDiscriminator(
@@ -123,8 +118,11 @@ def discriminator_from_original(state: Mapping[str, Tensor], *, image_channels: 
 
 def _generator_places(keys: set[str]) -> dict[str, str]:
     """Returns {our module: the authors'} of a generator or an encoder."""
-    num_down, num_blocks = _number(keys, "trunk.down_blocks"), _number(keys, "trunk.residual_blocks")
-    num_enhancers = _number(keys, "enhancers")
+    num_down, num_blocks = (
+        count(keys, r"^trunk\.down_blocks\.(\d+)\."),
+        count(keys, r"^trunk\.residual_blocks\.(\d+)\."),
+    )
+    num_enhancers = count(keys, r"^enhancers\.(\d+)\.")
     up = 4 + 3 * num_down + num_blocks
     places = _block("trunk.first", "model.1")
     for i in range(num_down):
@@ -140,7 +138,7 @@ def _generator_places(keys: set[str]) -> dict[str, str]:
 
 def _enhancer_places(keys: set[str], level: int) -> dict[str, str]:
     ours, original = f"enhancers.{level - 1}", f"model{level}"
-    num_blocks = _number(keys, f"{ours}.residual_blocks")
+    num_blocks = count(keys, rf"^{re.escape(ours)}\.residual_blocks\.(\d+)\.")
     places = _block(f"{ours}.first", f"{original}_1.1") | _block(f"{ours}.down_block", f"{original}_1.4")
     places |= _residual_blocks(f"{ours}.residual_blocks", f"{original}_2", num_blocks, 0)
     places |= _block(f"{ours}.up_block", f"{original}_2.{num_blocks}")
@@ -150,9 +148,9 @@ def _enhancer_places(keys: set[str], level: int) -> dict[str, str]:
 
 def _discriminator_places(keys: set[str], features: bool) -> dict[str, str]:
     """Returns {our module: the authors'}; both count the scales from the coarsest."""
-    num_layers = _number(keys, "scales.0.layers")
+    num_layers = count(keys, r"^scales\.0\.layers\.(\d+)\.")
     places = {}
-    for scale in range(_number(keys, "scales")):
+    for scale in range(count(keys, r"^scales\.(\d+)\.")):
         ours = f"scales.{scale}"
         # Without features all layers of a scale are one sequence: convolution, ReLU, then convolution, norm, ReLU each.
         layers = [
@@ -180,43 +178,10 @@ def _residual_blocks(ours: str, sequence: str, count: int, first: int) -> dict[s
     }
 
 
-def _number(keys: set[str], prefix: str) -> int:
-    """Returns how many numbered modules the keys hold under `prefix`."""
-    pattern = re.compile(rf"^{re.escape(prefix)}\.(\d+)\.")
-    return len({match[1] for key in keys if (match := pattern.match(key))})
-
-
 def _old_statistics(originals: Iterable[str]) -> set[str]:
     """Returns the keys that PyTorch before 0.4 wrote for norms without parameters: each follows its convolution."""
     places = {key.rpartition(".")[0].rpartition(".") for key in originals}
     return {f"{sequence}.{int(number) + 1}.{name}" for sequence, _, number in places for name in _STATISTICS}
-
-
-def _entry(state: Mapping[str, Tensor], key: str, mine: Tensor) -> Tensor:
-    if key not in state and key.endswith(".num_batches_tracked"):
-        return torch.zeros(mine.shape, dtype=mine.dtype)
-    value = _get(state, key)
-    if value.shape != mine.shape:
-        raise ModelError(
-            f"checkpoint's {key!r} is {tuple(value.shape)}, the network's {tuple(mine.shape)};"
-            " build it with the options it was trained with"
-        )
-    return value.to(mine.dtype, copy=True)
-
-
-def _plain(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    for key, value in state.items():
-        if not isinstance(value, Tensor):
-            raise ModelError(f"checkpoint's {key!r} is no tensor; expected the state dict of one network, *_net_G.pth")
-    return {key.removeprefix("module."): value for key, value in state.items()}
-
-
-def _get(state: Mapping[str, Tensor], key: str) -> Tensor:
-    if key not in state:
-        raise ModelError(
-            f"checkpoint lacks {key!r}; expected a pix2pixHD network with the options that it was trained with"
-        )
-    return state[key]
 
 
 def _is_without_features(state: Mapping[str, Tensor]) -> bool:
@@ -230,8 +195,7 @@ def _norm(state: Mapping[str, Tensor], scale: str) -> NormName:
 
 def _count(state: Mapping[str, Tensor], pattern: str, *, dimensions: int | None = None) -> int:
     """Returns how many numbers the pattern finds in the keys of tensors with so many dimensions."""
-    found = {match[1] for key in state if _has(state[key], dimensions) and (match := re.match(pattern, key))}
-    return len(found)
+    return count([key for key, value in state.items() if dimensions in (None, value.ndim)], pattern)
 
 
 def _last(state: Mapping[str, Tensor]) -> int:
@@ -242,7 +206,3 @@ def _last(state: Mapping[str, Tensor]) -> int:
 
 def _num_local_blocks(state: Mapping[str, Tensor]) -> int:
     return _count(state, r"^model1_2\.(\d+)\.conv_block\.1\.weight$")
-
-
-def _has(tensor: Tensor, dimensions: int | None) -> bool:
-    return dimensions is None or tensor.ndim == dimensions

@@ -11,24 +11,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from scenebrush.errors import InputError
+from scenebrush.layers.layouts import object_map
 from scenebrush.layers.semantics import one_hot_semantics
-from scenebrush.methods.pix2pixhd.boundaries import instance_boundaries, object_map
-
-
-class LayoutBatch(NamedTuple):
-    """A batch of photos with their layouts.
-
-    `image` (B, 3, H, W) in [-1, 1]; `label_map` class indices (B, H, W) or (B, 1, H, W), 255 = unlabelled;
-    `instance_map` integers of the same shape, 0 = no instance, or None.
-    """
-
-    image: Tensor
-    label_map: Tensor
-    instance_map: Tensor | None = None
-
-    def to(self, device: torch.device | str) -> LayoutBatch:
-        """Returns the batch on a device."""
-        return LayoutBatch(*(None if tensor is None else tensor.to(device) for tensor in self))  # type: ignore[arg-type]
+from scenebrush.methods.pix2pixhd.boundaries import instance_boundaries
 
 
 class Condition(NamedTuple):

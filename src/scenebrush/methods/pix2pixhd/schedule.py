@@ -13,10 +13,11 @@ import torch
 from torch import nn
 
 from scenebrush.errors import InputError, ModelError
+from scenebrush.layers.layouts import LayoutBatch
 from scenebrush.methods.pix2pixhd.discriminator import MultiscaleDiscriminator
 from scenebrush.methods.pix2pixhd.generator import CoarseToFineGenerator
 from scenebrush.methods.pix2pixhd.networks import Pix2PixHDNetworks
-from scenebrush.methods.pix2pixhd.preprocess import LayoutBatch, shrink_image, shrink_map
+from scenebrush.methods.pix2pixhd.preprocess import shrink_image, shrink_map
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from sklearn.cluster import KMeans
 from torch import Tensor
 
 from scenebrush.errors import InputError, ModelError
-from scenebrush.methods.pix2pixhd.boundaries import class_of, instance_of, object_map
+from scenebrush.layers.layouts import class_of, instance_of, object_map
 from scenebrush.methods.pix2pixhd.config import Pooling
 from scenebrush.methods.pix2pixhd.encoder import ObjectFeatures
 

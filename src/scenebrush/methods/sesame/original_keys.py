@@ -8,10 +8,9 @@ from typing import Final
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from scenebrush.errors import ModelError
 from scenebrush.layers.norms import ParameterFreeBatchNorm
+from scenebrush.methods.original_state import SPADE_BLOCKS, count, plain, renamed, spectral, take
 from scenebrush.methods.sesame.discriminator import SesameDiscriminator
 from scenebrush.methods.sesame.generator import SesameGenerator
 
@@ -26,11 +25,7 @@ _TO_ORIGINAL: Final = [
         (r"^residual_blocks\.(\d+)\.shortcut\.", r"resnet_core.\1.shortcut."),
         (r"^core_blocks\.(\d+)\.", r"spade_core.\1."),
         (r"^up_blocks\.(\d+)\.", r"uplayers.\1."),
-        (r"^to_image\.", r"conv_img."),
-        (r"\.convolution_([01s])\.", r".conv_\1."),
-        (r"\.modulation_([01s])\.hidden\.", r".norm_\1.mlp_shared.0."),
-        (r"\.modulation_([01s])\.(gamma|beta)\.", r".norm_\1.mlp_\2."),
-        (r"\.modulation_([01s])\.norm\.", r".norm_\1.param_free_norm."),
+        *SPADE_BLOCKS,
         (r"^scales\.(\d+)\.(image|semantic)_stream\.0\.0\.", r"discriminator_\1.\2_sequence.0.0."),
         (r"^scales\.(\d+)\.(image|semantic)_stream\.(\d+)\.0\.", r"discriminator_\1.\2_sequence.\3.0.0."),
         (r"\.image_sequence\.", r".img_sequence."),
@@ -38,6 +33,7 @@ _TO_ORIGINAL: Final = [
     )
 ]
 _NORM_STATISTICS: Final = "spade_core.0.norm_0.param_free_norm.running_mean"  # what an instance norm has not
+_METHOD: Final = "SESAME"
 _PREDICTION: Final = re.compile(r"^scales\.(\d+)\.prediction\.")
 
 
@@ -48,21 +44,9 @@ def original_names(keys: Iterable[str]) -> dict[str, str]:
 
 
 def from_original(state: Mapping[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
-    """Returns the authors' state dict under our names, copied, to be loaded into `network`.
-
-    What old files may lack (`weight_v`, batch counters) is made up, a `module.` prefix and what they hold too much
-    of (the normalised `weight`) is dropped. `ModelError` names the first key that is missing, left over or of
-    another shape: the network was then built with other options than the checkpoint.
-    """
-    state = _plain(state)
+    """Returns the authors' state dict under our names, to be loaded into `network`; see `original_state.renamed`."""
     mine = network.state_dict()
-    names = original_names(mine)
-    renamed = {ours: _entry(state, original, mine[ours]) for ours, original in names.items()}
-    known = set(names.values())
-    extra = [key for key in state if key not in known and f"{key}_orig" not in known]
-    if extra:
-        raise ModelError(f"checkpoint holds {extra[0]!r} and {len(extra) - 1} more that the network has no place for")
-    return renamed
+    return renamed(plain_state(state), original_names(mine), mine, _METHOD)
 
 
 def to_original(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -72,19 +56,19 @@ def to_original(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def generator_from_original(state: Mapping[str, Tensor]) -> SesameGenerator:
     """Returns the generator of the authors' `*_net_G.pth`, its options read off the shapes, the weights loaded."""
-    state = _plain(state)
-    first, last = _get(state, "init_block.1.0.weight"), _get(state, "conv_img.weight")
-    hidden = _get(state, "spade_core.0.norm_0.mlp_shared.0.weight")
+    state = plain_state(state)
+    first, last = take(state, "init_block.1.0.weight", _METHOD), take(state, "conv_img.weight", _METHOD)
+    hidden = take(state, "spade_core.0.norm_0.mlp_shared.0.weight", _METHOD)
     width, condition = first.shape[0], hidden.shape[1]
-    num_down = _count(state, "downlayers")
+    num_down = count(state, r"^downlayers\.(\d+)\.")
     residual = state.get("resnet_core.0.conv_block.4.0.weight")
     with torch.device("meta"):  # no memory, no random draws: every tensor comes from the file
         generator = SesameGenerator(
             condition,
             width=width,
             num_downsamplings=num_down,
-            num_residual_blocks=_count(state, "resnet_core"),
-            num_spade_blocks=_count(state, "spade_core"),
+            num_residual_blocks=count(state, r"^resnet_core\.(\d+)\."),
+            num_spade_blocks=count(state, r"^spade_core\.(\d+)\."),
             first_kernel_size=first.shape[2],
             residual_kernel_size=3 if residual is None else residual.shape[2],
             spade_kernel_size=hidden.shape[2],
@@ -100,16 +84,16 @@ def generator_from_original(state: Mapping[str, Tensor]) -> SesameGenerator:
 
 def discriminator_from_original(state: Mapping[str, Tensor]) -> SesameDiscriminator:
     """Returns the discriminator of the authors' `*_net_D.pth`, its options read off the shapes, the weights loaded."""
-    state = _plain(state)
-    semantic = _get(state, "discriminator_0.sem_sequence.0.0.weight")
-    image = _get(state, "discriminator_0.img_sequence.0.0.weight")
+    state = plain_state(state)
+    semantic = take(state, "discriminator_0.sem_sequence.0.0.weight", _METHOD)
+    image = take(state, "discriminator_0.img_sequence.0.0.weight", _METHOD)
     with torch.device("meta"):
         discriminator = SesameDiscriminator(
             semantic.shape[1],
             image_channels=image.shape[1],
             width=image.shape[0],
-            num_layers=_count(state, "discriminator_0.sem_sequence"),
-            num_scales=sum(f"discriminator_{i}.sem_sequence.0.0.weight" in state for i in range(len(state))),
+            num_layers=count(state, r"^discriminator_0\.sem_sequence\.(\d+)\."),
+            num_scales=count(state, r"^discriminator_(\d+)\.sem_sequence\.0\.0\.weight"),
         )
     discriminator.load_state_dict(from_original(state, discriminator), assign=True)
     return discriminator
@@ -120,42 +104,13 @@ def _original_name(key: str, keys: set[str]) -> str:
     original = _PREDICTION.sub(rf"discriminator_\1.img_sequence.{depth}.0.", key)
     for pattern, replacement in _TO_ORIGINAL:
         original = pattern.sub(replacement, original)
-    return f"{original}_orig" if f"{key}_u" in keys else original
+    return spectral(original, key, keys)
 
 
-def _entry(state: Mapping[str, Tensor], key: str, mine: Tensor) -> Tensor:
-    if key not in state and key.endswith(".num_batches_tracked"):
-        return torch.zeros(mine.shape, dtype=mine.dtype)
-    if key not in state and key.endswith("weight_v") and f"{key[:-1]}u" in state:
-        rows = state[f"{key[:-1]}orig"].float().flatten(1)
-        return F.normalize(rows.t() @ state[f"{key[:-1]}u"].float(), dim=0)
-    value = _get(state, key)
-    if value.shape != mine.shape:
-        raise ModelError(
-            f"checkpoint's {key!r} is {tuple(value.shape)}, the network's {tuple(mine.shape)};"
-            " build it with the options it was trained with"
-        )
-    return value.to(mine.dtype, copy=True)
+def plain_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Returns the state without `module.`, and `wide`'s shortcut under our name for it.
 
-
-def _plain(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {_any_shortcut(key.removeprefix("module.")): value for key, value in state.items()}
-
-
-def _any_shortcut(key: str) -> str:
-    """Of `wide` only the shape of the shortcut is known to us, not its name: it is what is not in `conv_block`."""
-    return re.sub(r"^(resnet_core\.\d+)\.(?!conv_block\.).*weight$", r"\1.shortcut.weight", key)
-
-
-def _get(state: Mapping[str, Tensor], key: str) -> Tensor:
-    if key not in state:
-        raise ModelError(
-            f"checkpoint lacks {key!r}; expected a SESAME network with the options that it was trained with"
-        )
-    return state[key]
-
-
-def _count(state: Mapping[str, Tensor], prefix: str) -> int:
-    """Returns how many numbered blocks the state holds under `prefix`."""
-    pattern = re.compile(rf"^{re.escape(prefix)}\.(\d+)\.")
-    return len({match[1] for key in state if (match := pattern.match(key))})
+    Only the shape of that shortcut is known to us, not its name: it is what is not in `conv_block`.
+    """
+    shortcut = re.compile(r"^(resnet_core\.\d+)\.(?!conv_block\.).*weight$")
+    return {shortcut.sub(r"\1.shortcut.weight", key): value for key, value in plain(state).items()}

@@ -8,10 +8,10 @@ from typing import Final
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from scenebrush.errors import ModelError
 from scenebrush.layers.norms import ParameterFreeBatchNorm
+from scenebrush.methods.original_state import SPADE_BLOCKS, count, plain, renamed, spectral, take
 from scenebrush.methods.spade.discriminator import SPADEDiscriminator
 from scenebrush.methods.spade.encoder import ImageEncoder
 from scenebrush.methods.spade.generator import UPSAMPLINGS, SPADEGenerator, Upsampling
@@ -24,11 +24,7 @@ _TO_ORIGINAL: Final = [
         (r"^head\.", r"head_0."),
         (r"^middle_blocks\.(\d+)\.", r"G_middle_\1."),
         (r"^up_blocks\.(\d+)\.", r"up_\1."),
-        (r"^to_image\.", r"conv_img."),
-        (r"\.convolution_([01s])\.", r".conv_\1."),
-        (r"\.modulation_([01s])\.hidden\.", r".norm_\1.mlp_shared.0."),
-        (r"\.modulation_([01s])\.(gamma|beta)\.", r".norm_\1.mlp_\2."),
-        (r"\.modulation_([01s])\.norm\.", r".norm_\1.param_free_norm."),
+        *SPADE_BLOCKS,
         (r"^mean\.", r"fc_mu."),
         (r"^log_variance\.", r"fc_var."),
         (r"^scales\.(\d+)\.stream\.0\.0\.", r"discriminator_\1.model0.0."),
@@ -36,6 +32,7 @@ _TO_ORIGINAL: Final = [
     )
 ]
 _ENCODER_LAYER: Final = re.compile(r"^convolutions\.(\d+)\.")  # the authors count from 1
+_METHOD: Final = "SPADE"
 _PREDICTION: Final = re.compile(r"^scales\.(\d+)\.prediction\.")
 _NORM_STATISTICS: Final = "head_0.norm_0.param_free_norm.running_mean"  # what an instance norm has not
 _CITYSCAPES_CHANNELS: Final = 36
@@ -48,21 +45,9 @@ def original_names(keys: Iterable[str]) -> dict[str, str]:
 
 
 def from_original(state: Mapping[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
-    """Returns the authors' state dict under our names, copied, to be loaded into `network`.
-
-    What old files may lack (`weight_v`, batch counters) is made up, a `module.` prefix and what they hold too much
-    of (the normalised `weight`) is dropped. `ModelError` names the first key that is missing, left over or of
-    another shape: the network was then built with other options than the checkpoint.
-    """
-    state = _plain(state)
+    """Returns the authors' state dict under our names, to be loaded into `network`; see `original_state.renamed`."""
     mine = network.state_dict()
-    names = original_names(mine)
-    renamed = {ours: _entry(state, original, mine[ours]) for ours, original in names.items()}
-    known = set(names.values())
-    extra = [key for key in state if key not in known and f"{key}_orig" not in known]
-    if extra:
-        raise ModelError(f"checkpoint holds {extra[0]!r} and {len(extra) - 1} more that the network has no place for")
-    return renamed
+    return renamed(plain(state), original_names(mine), mine, _METHOD)
 
 
 def to_original(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -79,10 +64,10 @@ def generator_from_original(
     36 channels of semantics (Cityscapes) mean "more", all others "normal". And the places of a style are stored as
     one number: without `aspect_ratio`, they are taken for a square or for twice as wide as high.
     """
-    state = _plain(state)
-    start, last = _get(state, "fc.weight"), _get(state, "conv_img.weight")
-    hidden = _get(state, "head_0.norm_0.mlp_shared.0.weight")
-    broadest, condition = _get(state, "head_0.conv_0.bias").shape[0], hidden.shape[1]
+    state = plain(state)
+    start, last = take(state, "fc.weight", _METHOD), take(state, "conv_img.weight", _METHOD)
+    hidden = take(state, "head_0.norm_0.mlp_shared.0.weight", _METHOD)
+    broadest, condition = take(state, "head_0.conv_0.bias", _METHOD).shape[0], hidden.shape[1]
     upsampling = _upsampling(state, condition, upsampling)
     latent_width, ratio = _latent(start, broadest, aspect_ratio)
     with torch.device("meta"):
@@ -103,8 +88,8 @@ def generator_from_original(
 
 def encoder_from_original(state: Mapping[str, Tensor]) -> ImageEncoder:
     """Returns the image encoder of the authors' `*_net_E.pth`, its options read off the shapes, the weights loaded."""
-    state = _plain(state)
-    first, mean = _get(state, "layer1.0.weight_orig"), _get(state, "fc_mu.weight")
+    state = plain(state)
+    first, mean = take(state, "layer1.0.weight_orig", _METHOD), take(state, "fc_mu.weight", _METHOD)
     with torch.device("meta"):
         encoder = ImageEncoder(width=first.shape[0], style_channels=mean.shape[0], image_channels=first.shape[1])
     encoder.load_state_dict(from_original(state, encoder), assign=True)
@@ -113,15 +98,15 @@ def encoder_from_original(state: Mapping[str, Tensor]) -> ImageEncoder:
 
 def discriminator_from_original(state: Mapping[str, Tensor], *, image_channels: int = 3) -> SPADEDiscriminator:
     """Returns the discriminator of the authors' `*_net_D.pth`, its options read off the shapes, the weights loaded."""
-    state = _plain(state)
-    first = _get(state, "discriminator_0.model0.0.weight")
+    state = plain(state)
+    first = take(state, "discriminator_0.model0.0.weight", _METHOD)
     with torch.device("meta"):
         discriminator = SPADEDiscriminator(
             first.shape[1] - image_channels,
             image_channels=image_channels,
             width=first.shape[0],
-            num_layers=_count(state, r"^discriminator_0\.model(\d+)\.") - 1,
-            num_scales=_count(state, r"^discriminator_(\d+)\."),
+            num_layers=count(state, r"^discriminator_0\.model(\d+)\.") - 1,
+            num_scales=count(state, r"^discriminator_(\d+)\."),
         )
     discriminator.load_state_dict(from_original(state, discriminator), assign=True)
     return discriminator
@@ -159,36 +144,4 @@ def _original_name(key: str, keys: set[str]) -> str:
     original = _ENCODER_LAYER.sub(lambda match: f"layer{int(match[1]) + 1}.0.", original)
     for pattern, replacement in _TO_ORIGINAL:
         original = pattern.sub(replacement, original)
-    return f"{original}_orig" if f"{key}_u" in keys else original
-
-
-def _entry(state: Mapping[str, Tensor], key: str, mine: Tensor) -> Tensor:
-    if key not in state and key.endswith(".num_batches_tracked"):
-        return torch.zeros(mine.shape, dtype=mine.dtype)
-    if key not in state and key.endswith("weight_v") and f"{key[:-1]}u" in state:
-        rows = state[f"{key[:-1]}orig"].float().flatten(1)
-        return F.normalize(rows.t() @ state[f"{key[:-1]}u"].float(), dim=0)
-    value = _get(state, key)
-    if value.shape != mine.shape:
-        raise ModelError(
-            f"checkpoint's {key!r} is {tuple(value.shape)}, the network's {tuple(mine.shape)};"
-            " build it with the options it was trained with"
-        )
-    return value.to(mine.dtype, copy=True)
-
-
-def _plain(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {key.removeprefix("module."): value for key, value in state.items()}
-
-
-def _get(state: Mapping[str, Tensor], key: str) -> Tensor:
-    if key not in state:
-        raise ModelError(
-            f"checkpoint lacks {key!r}; expected a SPADE network with the options that it was trained with"
-        )
-    return state[key]
-
-
-def _count(state: Mapping[str, Tensor], pattern: str) -> int:
-    """Returns how many different numbers the keys hold where `pattern` has its group."""
-    return len({match[1] for key in state if (match := re.match(pattern, key))})
+    return spectral(original, key, keys)
