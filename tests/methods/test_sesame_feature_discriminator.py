@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from scenebrush.errors import RecipeError
+from scenebrush.layers.discriminators.feature_heads import CHANNELS, FeatureDiscriminator, touched_places
 from scenebrush.layers.vgg import VGG, layer_indices
 from scenebrush.losses.perceptual import PerceptualLoss
 from scenebrush.losses.style import StyleLoss
 from scenebrush.methods.sesame.compact import Drawing
-from scenebrush.methods.sesame.feature_discriminator import CHANNELS, FeatureDiscriminator, touched_places
 from scenebrush.methods.sesame.feature_objective import FeatureObjective
 from scenebrush.methods.sesame.inputs import EditBatch
 from scenebrush.methods.sesame.objective import LossWeights

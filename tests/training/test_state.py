@@ -19,6 +19,7 @@ class Line:
     def __init__(self) -> None:
         self.generator: nn.Module = nn.Linear(1, 1, bias=False)
         self.discriminator: nn.Module | None = None
+        self.memories: dict[str, Any] = {}
 
 
 def begin(tiny_recipe: dict[str, Any], **optimizer: Any) -> tuple[Fabric, Recipe, TrainingState]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -51,18 +52,22 @@ class SPADEBlock(nn.Module):
         *,
         dilation: int = 1,
         kernel_size: int = 3,
+        hidden: int = HIDDEN_WIDTH,
         norm: Callable[[int], nn.Module] = ParameterFreeBatchNorm,
     ) -> None:
-        """`kernel_size` is that of the SPADE layers; the block's convolutions are 3x3 with spectral norm."""
+        """`kernel_size` and `hidden` are those of the SPADE layers; the convolutions are 3x3 with spectral norm."""
         super().__init__()
         middle = min(in_channels, out_channels)
-        self.modulation_0 = SPADE(in_channels, condition_channels, kernel_size=kernel_size, norm=norm)
-        self.modulation_1 = SPADE(middle, condition_channels, kernel_size=kernel_size, norm=norm)
+        modulation = partial(
+            SPADE, condition_channels=condition_channels, kernel_size=kernel_size, hidden=hidden, norm=norm
+        )
+        self.modulation_0 = modulation(in_channels)
+        self.modulation_1 = modulation(middle)
         self.convolution_0 = SpectralConv2d(in_channels, middle, 3, padding=dilation, dilation=dilation)
         self.convolution_1 = SpectralConv2d(middle, out_channels, 3, padding=dilation, dilation=dilation)
         self.has_learned_shortcut = in_channels != out_channels
         if self.has_learned_shortcut:
-            self.modulation_s = SPADE(in_channels, condition_channels, kernel_size=kernel_size, norm=norm)
+            self.modulation_s = modulation(in_channels)
             self.convolution_s = SpectralConv2d(in_channels, out_channels, 1, bias=False)
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from scenebrush.errors import TrainingError
+from scenebrush.training.trainee import Memory
 
 KEEP = 2
 
@@ -25,7 +26,7 @@ _FILES = ("state.safetensors", "facts.json")
 def save_checkpoint(
     folder: Path,
     step: int,
-    modules: Mapping[str, nn.Module],
+    modules: Mapping[str, nn.Module | Memory],
     optimizers: Mapping[str, Optimizer],
     facts: Mapping[str, Any],
 ) -> Path:
@@ -62,7 +63,7 @@ def list_checkpoints(folder: Path) -> list[Path]:
 
 
 def load_checkpoint(
-    path: Path, modules: Mapping[str, nn.Module], optimizers: Mapping[str, Optimizer]
+    path: Path, modules: Mapping[str, nn.Module | Memory], optimizers: Mapping[str, Optimizer]
 ) -> dict[str, Any]:
     """Fills modules and optimisers from a checkpoint and returns its facts.
 

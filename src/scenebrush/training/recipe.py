@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from scenebrush.errors import RecipeError, nearest_name
 
@@ -33,11 +33,35 @@ class WindowsSpec(_Strict):
     color_jitter: float = 0.08
 
 
-class Stage(_Strict):
-    """A part of the run with its own windows, batch and losses.
+class PicturesSpec(_Strict):
+    """Where a synthesizer's training pictures come from and how they are cut (`data.pictures.TrainingPictures`).
 
-    `losses` are the method's loss weights by name; `adversarial_ramp` raises the adversarial weight from 0
-    over that many steps; `learning_rate` multiplies the optimiser's.
+    `count` distinct pictures of `size` (width, height) make an epoch; `scales` is the range of (pixels of the photo per
+    pixel of the picture), by default so large that every picture shows all that fits its shape.
+    """
+
+    split: str = "train"
+    count: int = Field(default=20000, ge=1)
+    size: tuple[int, int] = (256, 256)
+    scales: tuple[float, float] = (1000.0, 1000.0)
+    flip: bool = True
+    color_jitter: float = Field(default=0.0, ge=0, lt=1)
+
+    @field_validator("size")
+    @classmethod
+    def _sides(cls, size: tuple[int, int]) -> tuple[int, int]:
+        if min(size) < 16:
+            raise ValueError("sides of at least 16 pixels are needed")
+        return size
+
+
+class Stage(_Strict):
+    """A part of the run with its own windows or pictures, batch and losses.
+
+    Methods that edit learn from `windows`, those that make whole pictures from `pictures`. `phase` is for methods that
+    are trained in phases (pix2pixHD: "global", "enhancer 1", "together 1", ...). `losses` are the method's loss weights
+    by name; `adversarial_ramp` raises the adversarial weight from 0 over that many steps; `learning_rate` multiplies
+    the optimiser's.
     """
 
     name: str
@@ -45,6 +69,8 @@ class Stage(_Strict):
     batch_size: int = Field(default=4, ge=1)
     accumulate: int = Field(default=1, ge=1)
     windows: WindowsSpec = WindowsSpec()
+    pictures: PicturesSpec = PicturesSpec()
+    phase: str | None = None
     losses: dict[str, Any] = {}
     adversarial_ramp: int = Field(default=0, ge=0)
     learning_rate: float = Field(default=1.0, gt=0)
@@ -70,6 +96,10 @@ class OptimizerSpec(_Strict):
     clip: float = Field(default=0.0, ge=0)
 
 
+EDITING = ("sesame",)
+"""The methods that learn from windows with holes; the others learn from whole pictures."""
+
+
 class Recipe(_Strict):
     """One training run.
 
@@ -79,7 +109,7 @@ class Recipe(_Strict):
     """
 
     name: str
-    method: Literal["sesame"]
+    method: Literal["pix2pix", "pix2pixhd", "sesame", "spade"]
     label_set: str
     config: dict[str, Any] = {}
     stages: list[Stage] = Field(min_length=1)
@@ -123,6 +153,16 @@ class Recipe(_Strict):
             found = "" if isinstance(first["input"], dict) else f" (found {first['input']!r})"
             raise RecipeError(f"{source}: {place}: {first['msg']}{hint}{found}") from error
 
+    @model_validator(mode="after")
+    def _fitting_stages(self) -> Self:
+        """Refuses what a method would pass over in silence."""
+        unused = ("pictures", "phase") if self.method in EDITING else ("windows",)
+        for index, stage in enumerate(self.stages):
+            for name in unused:
+                if name in stage.model_fields_set and getattr(stage, name) != Stage.model_fields[name].default:
+                    raise ValueError(f"stages.{index}.{name}: method {self.method!r} has no {name}; leave it out")
+        return self
+
     @property
     def total_steps(self) -> int:
         """Steps of all stages together."""
@@ -141,7 +181,7 @@ class Recipe(_Strict):
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
 
 
-_SETTINGS = [name for spec in (Recipe, Stage, WindowsSpec, OptimizerSpec) for name in spec.model_fields]
+_SETTINGS = [name for spec in (Recipe, Stage, WindowsSpec, PicturesSpec, OptimizerSpec) for name in spec.model_fields]
 
 
 def _without_aliases(data: Any) -> Any:

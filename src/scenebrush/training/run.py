@@ -6,10 +6,15 @@ import time
 from pathlib import Path
 
 from scenebrush.errors import InputError, RecipeError
-from scenebrush.methods.sesame.trainee import SesameTrainee, StageSettings
+from scenebrush.methods.picture_training import PictureStage, PictureTrainee
+from scenebrush.methods.pix2pix.trainee import Pix2PixTrainee
+from scenebrush.methods.pix2pixhd.trainee import Pix2PixHDTrainee
+from scenebrush.methods.sesame.trainee import SesameTrainee
+from scenebrush.methods.spade.trainee import SpadeTrainee
 from scenebrush.scene.label_set import LabelSet
 from scenebrush.training.loop import Outcome, Report, train
-from scenebrush.training.recipe import Recipe
+from scenebrush.training.recipe import EDITING, Recipe
+from scenebrush.training.trainee import Trainee
 
 
 def run_recipe(
@@ -27,7 +32,7 @@ def run_recipe(
     """Trains `recipe` on a scene folder; see `loop.train`.
 
     `time_budget`, in seconds, counts from this call, preparation included. `cache` is where training windows are kept
-    (`run/windows`; about 0.2 MB for each of 128 pixels, taken as they are made).
+    (`run/windows`; about 0.2 MB for each of 128 pixels, taken as they are made); whole pictures are not kept.
     """
     began = time.monotonic()
     if run.exists() and not run.is_dir():
@@ -58,12 +63,23 @@ def check_data(recipe: Recipe, data: Path) -> None:
         )
 
 
-def build_trainee(recipe: Recipe, data: Path, cache: Path | None) -> SesameTrainee:
-    """Returns the method's networks, windows and losses for a recipe."""
+def build_trainee(recipe: Recipe, data: Path, cache: Path | None) -> Trainee:
+    """Returns the method's networks, data and losses for a recipe; `cache` as in `run_recipe`.
+
+    What does not hold together raises `RecipeError`, before any data is read.
+    """
     check_data(recipe, data)
     half = recipe.precision == "bf16-mixed"
-    return SesameTrainee(recipe.config, _stages(recipe), data, seed=recipe.seed, cache=cache, half=half)
+    if recipe.method in EDITING:
+        windows = [(stage.windows.model_dump(), stage.losses) for stage in recipe.stages]
+        return SesameTrainee(recipe.config, windows, data, seed=recipe.seed, cache=cache, half=half)
+    stages = [PictureStage(stage.pictures.model_dump(), stage.losses, stage.phase) for stage in recipe.stages]
+    return SYNTHESIZERS[recipe.method](recipe.config, stages, data, seed=recipe.seed, half=half)
 
 
-def _stages(recipe: Recipe) -> list[StageSettings]:
-    return [(stage.windows.model_dump(), stage.losses) for stage in recipe.stages]
+SYNTHESIZERS: dict[str, type[PictureTrainee]] = {
+    "pix2pix": Pix2PixTrainee,
+    "pix2pixhd": Pix2PixHDTrainee,
+    "spade": SpadeTrainee,
+}
+"""The trainees of the methods that make whole pictures."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from torch.optim import Adam, Optimizer
 
 from scenebrush.training.checkpoint import load_checkpoint, save_checkpoint
 from scenebrush.training.recipe import Recipe, Stage
-from scenebrush.training.trainee import Trainee
+from scenebrush.training.trainee import Memory, Trainee
 
 
 @dataclass
@@ -31,6 +31,7 @@ class TrainingState:
     discriminator: nn.Module | None
     generator_optimizer: Optimizer
     discriminator_optimizer: Optimizer | None
+    memories: Mapping[str, Memory] = field(default_factory=dict)
     step: int = 0
 
     @classmethod
@@ -41,11 +42,11 @@ class TrainingState:
         generator, generator_optimizer = fabric.setup(trainee.generator, optimizer)
         trainee.generator = generator
         if trainee.discriminator is None:
-            return cls(generator, averaged, None, generator_optimizer, None)
+            return cls(generator, averaged, None, generator_optimizer, None, trainee.memories)
         optimizer = _adam(trainee.discriminator, recipe.optimizer.discriminator, recipe)
         discriminator, discriminator_optimizer = fabric.setup(trainee.discriminator, optimizer)
         trainee.discriminator = discriminator
-        return cls(generator, averaged, discriminator, generator_optimizer, discriminator_optimizer)
+        return cls(generator, averaged, discriminator, generator_optimizer, discriminator_optimizer, trainee.memories)
 
     def set_learning_rates(self, recipe: Recipe, stage: Stage) -> None:
         """Sets the rates of the next step: rising, constant, then falling linearly towards 0 after the last step."""
@@ -94,17 +95,20 @@ class TrainingState:
 
     def save(self, folder: Path, seconds: float) -> None:
         """Writes a checkpoint into a folder."""
-        save_checkpoint(folder, self.step, self._modules(), self._optimizers(), {"seconds": seconds})
+        save_checkpoint(folder, self.step, self._kept(), self._optimizers(), {"seconds": seconds})
 
     def load(self, path: Path) -> float:
         """Fills itself from a checkpoint; returns the seconds trained before it."""
-        facts = load_checkpoint(path, self._modules(), self._optimizers())
+        facts = load_checkpoint(path, self._kept(), self._optimizers())
         self.step = int(facts["step"])
         return float(facts["seconds"])
 
     def _modules(self) -> Mapping[str, nn.Module]:
         modules = {"generator": _unwrapped(self.generator), "averaged": self.averaged}
         return modules if self.discriminator is None else modules | {"discriminator": _unwrapped(self.discriminator)}
+
+    def _kept(self) -> Mapping[str, nn.Module | Memory]:
+        return {**self._modules(), **{f"memory-{name}": memory for name, memory in self.memories.items()}}
 
     def _optimizers(self) -> Mapping[str, Optimizer]:
         optimizers = {"generator": _unwrapped(self.generator_optimizer)}

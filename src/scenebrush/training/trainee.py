@@ -11,15 +11,24 @@ import torch
 from torch import Tensor, nn
 
 
+class Memory(Protocol):
+    """What a trainee remembers beside its networks (an image pool): plain tensors, kept in checkpoints."""
+
+    def state_dict(self) -> Mapping[str, Tensor]: ...
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> object: ...
+
+
 class Trainee(Protocol):
     """The networks, data and losses of one method; `loop.train` does the rest.
 
     `generator` and `discriminator` are what is trained (the discriminator may be None). The loop puts its wrapped
-    networks in their place.
+    networks in their place. `memories` is what else a resumed run must have back.
     """
 
     generator: nn.Module
     discriminator: nn.Module | None
+    memories: Mapping[str, Memory]
 
     def num_windows(self, stage: int) -> int:
         """Returns how many distinct windows an epoch of that stage has."""

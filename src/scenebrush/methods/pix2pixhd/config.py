@@ -32,7 +32,8 @@ class Pix2PixHDConfig:
         norm: "instance" (all released models) or "batch".
         encoder_width: nef, channels of the encoder's first layer.
         encoder_downsamplings: halvings of the encoder.
-        discriminator: "multiscale" is pix2pixHD's own; or one of `layers.discriminators.DISCRIMINATORS`.
+        discriminator: "multiscale" is pix2pixHD's own; or one of `layers.discriminators.DISCRIMINATORS`; or
+            "features": SESAME's two streams on the perceptual network's features, which learns in hundreds of steps.
         discriminator_width: ndf.
         discriminator_layers: strided convolutions of a scale (3: patches of 70 px).
         discriminator_scales: 1-3 in the paper: 2 at 512p, 3 at 1024p.
@@ -56,7 +57,7 @@ class Pix2PixHDConfig:
     norm: NormName = "instance"
     encoder_width: int = 16
     encoder_downsamplings: int = 4
-    discriminator: DiscriminatorName | Literal["multiscale"] = "multiscale"
+    discriminator: DiscriminatorName | Literal["multiscale", "features"] = "multiscale"
     discriminator_width: int = 64
     discriminator_layers: int = 3
     discriminator_scales: int = 2

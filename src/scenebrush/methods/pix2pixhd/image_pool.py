@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
@@ -10,7 +12,7 @@ class ImagePool:
     """Gives the discriminator, half of the time, an older fake in place of the new one.
 
     What it keeps are whole discriminator inputs, condition and picture together: an old fake under a new condition
-    would be wrong for another reason. All of one run have one size, as its windows do.
+    would be wrong for another reason. When the pictures' size changes, those of another size are dropped.
     """
 
     def __init__(self, size: int) -> None:
@@ -28,16 +30,17 @@ class ImagePool:
         if not self.size:
             return condition, image
         pairs = torch.cat([condition, image], 1)
+        self.kept = [pair for pair in self.kept if pair.shape == pairs[0].shape]  # of a coarser phase
         chosen = torch.stack([self._exchange(pair, generator) for pair in pairs])
         return chosen[:, : condition.shape[1]], chosen[:, condition.shape[1] :]
 
-    def state_dict(self) -> dict[str, list[Tensor]]:
+    def state_dict(self) -> dict[str, Tensor]:
         """Returns what a checkpoint must hold for a run to go on as if it had not stopped."""
-        return {"kept": [pair.clone() for pair in self.kept]}
+        return {f"kept.{place}": pair.clone() for place, pair in enumerate(self.kept)}
 
-    def load_state_dict(self, state: dict[str, list[Tensor]]) -> None:
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Takes the pairs of a checkpoint."""
-        self.kept = [pair.clone() for pair in state["kept"][: self.size]]
+        self.kept = [state[f"kept.{place}"].clone() for place in range(min(len(state), self.size))]
 
     def _exchange(self, pair: Tensor, generator: torch.Generator) -> Tensor:
         if len(self.kept) < self.size:

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from scenebrush.errors import InputError
 from scenebrush.layers import discriminators
 from scenebrush.layers.discriminators.base import ConditionalDiscriminator
+from scenebrush.layers.discriminators.feature_heads import FeatureDiscriminator, new_feature_discriminator
 from scenebrush.layers.layouts import LayoutBatch, whole_classes
 from scenebrush.methods.pix2pixhd.blocks import NORMS
 from scenebrush.methods.pix2pixhd.config import Pix2PixHDConfig
@@ -124,9 +125,11 @@ def build_networks(config: Pix2PixHDConfig, *, every_level: bool = False) -> Pix
     return channels_last(Pix2PixHDNetworks(config, every_level=every_level))
 
 
-def build_discriminator(config: Pix2PixHDConfig) -> ConditionalDiscriminator:
+def build_discriminator(config: Pix2PixHDConfig) -> ConditionalDiscriminator | FeatureDiscriminator:
     """Returns the discriminator that the configuration names, for the generator's semantics without the styles."""
     channels, width = config.condition_channels, config.discriminator_width
+    if config.discriminator == "features":
+        return new_feature_discriminator(channels, width)
     layers, scales = config.discriminator_layers, config.discriminator_scales
     made: ConditionalDiscriminator
     if config.discriminator == "multiscale":

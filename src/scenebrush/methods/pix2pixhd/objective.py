@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from scenebrush.layers.discriminators.base import ConditionalDiscriminator, Judgement, resting
 from scenebrush.layers.layouts import LayoutBatch
@@ -26,16 +27,22 @@ class LossWeights:
         adversarial: least squares against the discriminator, summed over scales.
         feature_matching: L1 of the discriminator's inner maps; off where `adversarial` is.
         perceptual: L1 of VGG features.
+        reconstruction: mean absolute difference from the photo (ours; off in the papers): a short training finds the
+            colours by it, which the perceptual loss hardly tells.
+        crop: side in pixels of the random square that the losses look at, 0 = the whole picture; only with the
+            discriminator "features".
     """
 
     adversarial: float = 1.0
     feature_matching: float = 10.0
     perceptual: float = 10.0
+    reconstruction: float = 0.0
+    crop: int = 0
 
     @property
     def any(self) -> bool:
         """Whether there is anything that the generator is asked for."""
-        return max(self.adversarial, self.perceptual) > 0
+        return max(self.adversarial, self.perceptual, self.reconstruction) > 0
 
 
 class Objective:
@@ -77,6 +84,8 @@ class Objective:
         """
         fake: Tensor = self.networks(batch, self.level)
         parts: dict[str, Tensor] = {}
+        if weights.reconstruction:
+            parts["reconstruction"] = F.l1_loss(fake.float(), batch.image)
         if weights.perceptual and self.perceptual is not None:
             parts["perceptual"] = self.perceptual(fake, batch.image)
         if weights.adversarial and self.judge is not None:

@@ -7,16 +7,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from scenebrush.layers.discriminators.feature_heads import LEVEL_SHARES, FeatureDiscriminator, touched_places
 from scenebrush.losses.adversarial import generator_weights, hinge_discriminator, hinge_generator
 from scenebrush.losses.perceptual import PerceptualLoss
 from scenebrush.losses.style import StyleLoss
-from scenebrush.methods.sesame.feature_discriminator import FeatureDiscriminator, touched_places
 from scenebrush.methods.sesame.inputs import EditBatch
 from scenebrush.methods.sesame.objective import LossWeights, Objective, crop_around_holes, hole_l1, resting
 from scenebrush.methods.sesame.preprocess import paste
-
-LEVEL_SHARES = (0.06, 0.12, 0.24, 0.29, 0.29)
-"""What each level's verdict counts for the generator: the shallow ones, which see little, reward repeated patterns."""
 
 
 class Seen(NamedTuple):

@@ -7,11 +7,11 @@ from typing import TypeVar
 import torch
 from torch import nn
 
+from scenebrush.layers.discriminators.feature_heads import FeatureDiscriminator
 from scenebrush.layers.spectral_norm import settle_
 from scenebrush.methods.sesame.compact import CompactGenerator, Drawing
 from scenebrush.methods.sesame.config import SesameConfig
 from scenebrush.methods.sesame.discriminator import SesameDiscriminator
-from scenebrush.methods.sesame.feature_discriminator import FeatureDiscriminator
 from scenebrush.methods.sesame.generator import SesameGenerator
 from scenebrush.methods.sesame.inputs import EditBatch
 from scenebrush.methods.sesame.preprocess import prepare

@@ -5,31 +5,29 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
-from pydantic import TypeAdapter, ValidationError
 from torch import Tensor, nn
 
 from scenebrush.data.split_in_memory import SplitInMemory
 from scenebrush.data.windows import HOLE_KINDS, TrainingWindows
-from scenebrush.errors import RecipeError, nearest_name
+from scenebrush.errors import RecipeError
+from scenebrush.layers.discriminators.feature_heads import FeatureDiscriminator
 from scenebrush.layers.vgg import VGG
 from scenebrush.losses.perceptual import PerceptualLoss
 from scenebrush.losses.style import StyleLoss
 from scenebrush.methods.sesame.config import SesameConfig
 from scenebrush.methods.sesame.dataset import GuidedWindows, cache_key
-from scenebrush.methods.sesame.feature_discriminator import FeatureDiscriminator
 from scenebrush.methods.sesame.feature_objective import FeatureObjective
 from scenebrush.methods.sesame.folder import save_model
 from scenebrush.methods.sesame.inputs import EditBatch, collate, true_colors
 from scenebrush.methods.sesame.networks import build_discriminator, build_generator
 from scenebrush.methods.sesame.objective import LossWeights, Objective
 from scenebrush.methods.sesame.preprocess import paste
+from scenebrush.methods.settings import checked_settings
 from scenebrush.scene.label_set import LabelSet
-
-AnySettings = TypeVar("AnySettings")
 
 UNGUIDED_SHARE = 0.15  # of the windows come without a canvas, so that one network serves both ways
 HINTED_SHARE = 0.4  # of the windows say what colour their objects are
@@ -65,6 +63,8 @@ class SesameTrainee:
         InputError: no such data.
         ModelError: a loss needs VGG weights that are not at hand.
     """
+
+    memories: Mapping[str, Any] = {}
 
     def __init__(
         self,
@@ -165,7 +165,7 @@ def sesame_config(given: Mapping[str, Any], label_set: LabelSet, *, window: int)
     """Returns the configuration of a recipe; what it leaves open about the classes comes from the data."""
     things = tuple(index for index, c in enumerate(label_set.classes) if c.kind == "thing")
     from_data = {"num_classes": len(label_set.classes), "thing_classes": things, "window": window}
-    config = _checked(SesameConfig, {**from_data, **given}, "config", "setting")
+    config = checked_settings(SesameConfig, {**from_data, **given}, method="SESAME", place="config", what="setting")
     for name, (option, value) in _ONLY_WITH.items():
         chosen = getattr(config, option)
         if name in given and chosen != value and getattr(config, name) != getattr(SesameConfig(), name):
@@ -179,7 +179,7 @@ def loss_weights(given: Mapping[str, Any], discriminator: str | None = None) -> 
     Raises:
         RecipeError: a name or value that is none, no loss at all, or one that this discriminator does not have.
     """
-    weights = _checked(LossWeights, given, "losses", "loss")
+    weights = checked_settings(LossWeights, given, method="SESAME", place="losses", what="loss")
     for name, value in dataclasses.asdict(weights).items():
         if not isinstance(value, str) and value < 0:
             raise RecipeError(f"losses.{name} is {value}; expected 0 (off) or more")
@@ -223,21 +223,6 @@ def _windows(
     windows = TrainingWindows(split, seed=seed, **settings)
     place = cache / f"{key}-{spec['count']}" if cache is not None else None
     return GuidedWindows(windows, spec["count"], guided=guided, cache=place)
-
-
-def _checked(kind: type[AnySettings], given: Mapping[str, Any], place: str, what: str) -> AnySettings:
-    """Returns the dataclass `kind` of plain values; unknown names and wrong types raise `RecipeError`."""
-    names = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
-    for name in given:
-        if name not in names:
-            hint = nearest_name(name, names)
-            raise RecipeError(f"{place}.{name}: SESAME has no such {what}{hint}; it has {', '.join(names)}")
-    try:
-        return TypeAdapter(kind).validate_python(dict(given))
-    except ValidationError as error:
-        fault = error.errors()[0]
-        where = ".".join(str(part) for part in (place, *fault["loc"]))
-        raise RecipeError(f"{where}: {fault['msg']} (found {fault['input']!r})") from error
 
 
 def _sheet(columns: list[Tensor]) -> np.ndarray:

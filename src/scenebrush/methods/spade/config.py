@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from scenebrush.errors import RecipeError
 from scenebrush.layers.discriminators import DiscriminatorName
+from scenebrush.layers.spade import HIDDEN_WIDTH
 from scenebrush.methods.spade.generator import UPSAMPLINGS, Upsampling, latent_size
 
 
@@ -18,13 +20,15 @@ class SpadeConfig:
         dontcare_channel: one more channel, for unlabelled pixels (COCO-Stuff).
         boundary_channel: one more channel, for the boundaries of instances; off where there is no instance map.
         width: ngf, channels that the generator's widths are multiples of (64 in the paper).
+        modulation_width: channels between the labels and the scales and shifts of a SPADE layer (128 in the paper).
         upsampling: "normal" (5 doublings: COCO-Stuff, ADE20K), "more" (6: Cityscapes) or "most" (7).
         crop_size: width in pixels of the training pictures (256; Cityscapes 512).
         aspect_ratio: width / height of the training pictures (1; Cityscapes 2).
         style: with a style encoder (VAE), so that one layout has many pictures.
         style_channels: length of a style vector (256 in the paper).
         discriminator: one of `layers.discriminators.DISCRIMINATORS`; "concatenated" is SPADE's own, "two_streams"
-            SESAME's.
+            SESAME's; or "features": SESAME's two streams on the perceptual network's features (`FeatureDiscriminator`),
+            which learns in hundreds of steps.
         discriminator_width: ndf, channels of the discriminator's first layer (64).
         discriminator_layers: convolutions of a stream (4: patches of 70 px).
         discriminator_scales: number of scales (2).
@@ -38,20 +42,20 @@ class SpadeConfig:
     dontcare_channel: bool = False
     boundary_channel: bool = True
     width: int = 64
+    modulation_width: int = HIDDEN_WIDTH
     upsampling: Upsampling = "normal"
     crop_size: int = 256
     aspect_ratio: float = 1.0
     style: bool = False
     style_channels: int = 256
-    discriminator: DiscriminatorName = "concatenated"
+    discriminator: DiscriminatorName | Literal["features"] = "concatenated"
     discriminator_width: int = 64
     discriminator_layers: int = 4
     discriminator_scales: int = 2
     discriminator_mean_gate: bool = False
 
     def __post_init__(self) -> None:
-        sizes = ("width", "style_channels", "discriminator_width", "discriminator_layers", "discriminator_scales")
-        for name in sizes:
+        for name in _SIZES:
             if getattr(self, name) < 1:
                 raise RecipeError(f"config.{name} is {getattr(self, name)}; expected 1 or more")
         if self.upsampling not in UPSAMPLINGS:
@@ -63,6 +67,21 @@ class SpadeConfig:
         latent_size(self.upsampling, self.crop_size, self.aspect_ratio)  # says what is wrong with the crop
 
     @property
+    def divisor(self) -> int:
+        """What the sides of a picture must be divisible by."""
+        return int(2 ** UPSAMPLINGS[self.upsampling])
+
+    @property
     def condition_channels(self) -> int:
         """Channels of the semantics: classes, and one each for the unlabelled and the boundaries where asked for."""
         return self.num_classes + self.dontcare_channel + self.boundary_channel
+
+
+_SIZES = (
+    "width",
+    "modulation_width",
+    "style_channels",
+    "discriminator_width",
+    "discriminator_layers",
+    "discriminator_scales",
+)

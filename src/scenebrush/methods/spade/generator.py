@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from scenebrush.errors import InputError, RecipeError
 from scenebrush.layers.initialisation import xavier_
 from scenebrush.layers.norms import ParameterFreeBatchNorm
-from scenebrush.layers.spade import SPADEBlock
+from scenebrush.layers.spade import HIDDEN_WIDTH, SPADEBlock
 
 Upsampling = Literal["normal", "more", "most"]
 
@@ -53,6 +53,7 @@ class SPADEGenerator(nn.Module):
         condition_channels: int,
         *,
         width: int = 64,
+        modulation_width: int = HIDDEN_WIDTH,
         upsampling: Upsampling = "normal",
         crop_size: int = 256,
         aspect_ratio: float = 1.0,
@@ -67,6 +68,7 @@ class SPADEGenerator(nn.Module):
         Args:
             condition_channels: channels of the semantics (Cityscapes 36, COCO-Stuff 184, ADE20K 151).
             width: ngf, channels at full size ("most" halves them once more).
+            modulation_width: channels inside the SPADE layers, between labels and scales (128 in the paper).
             upsampling: how often the size doubles; see `UPSAMPLINGS`.
             crop_size: width in pixels of the training pictures.
             aspect_ratio: their width / height.
@@ -91,7 +93,13 @@ class SPADEGenerator(nn.Module):
         self.first: nn.Module = nn.Conv2d(condition_channels, broadest, 3, padding=1)
         if style_channels is not None:
             self.first = nn.Linear(style_channels, broadest * self.latent_size[0] * self.latent_size[1])
-        block = partial(SPADEBlock, condition_channels=condition_channels, kernel_size=spade_kernel_size, norm=norm)
+        block = partial(
+            SPADEBlock,
+            condition_channels=condition_channels,
+            kernel_size=spade_kernel_size,
+            hidden=modulation_width,
+            norm=norm,
+        )
         widths = [broadest // 2**i for i in range(6 if upsampling == "most" else 5)]
         self.head = block(broadest, broadest)
         self.middle_blocks = nn.ModuleList(block(broadest, broadest) for _ in range(2))

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from scenebrush.errors import InputError
 from scenebrush.layers import discriminators
+from scenebrush.layers.discriminators.feature_heads import FeatureDiscriminator, new_feature_discriminator
 from scenebrush.methods.spade.config import SpadeConfig
 from scenebrush.methods.spade.encoder import ImageEncoder, Style
 from scenebrush.methods.spade.generator import SPADEGenerator
@@ -34,6 +35,7 @@ class SpadeNetworks(nn.Module):
         self.generator = SPADEGenerator(
             config.condition_channels,
             width=config.width,
+            modulation_width=config.modulation_width,
             upsampling=config.upsampling,
             crop_size=config.crop_size,
             aspect_ratio=config.aspect_ratio,
@@ -99,8 +101,10 @@ def build_networks(config: SpadeConfig) -> SpadeNetworks:
     return channels_last(SpadeNetworks(config))
 
 
-def build_discriminator(config: SpadeConfig) -> discriminators.ConditionalDiscriminator:
+def build_discriminator(config: SpadeConfig) -> discriminators.ConditionalDiscriminator | FeatureDiscriminator:
     """Returns the discriminator that the configuration names, for the same semantics as the generator's."""
+    if config.discriminator == "features":
+        return new_feature_discriminator(config.condition_channels, config.discriminator_width)
     discriminator = discriminators.build_discriminator(
         config.discriminator,
         config.condition_channels,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from scenebrush.layers.discriminators.base import ConditionalDiscriminator, Judgement, resting
 from scenebrush.losses.adversarial import hinge_discriminator, hinge_generator
@@ -25,17 +26,23 @@ class LossWeights:
         feature_matching: L1 of the discriminator's inner maps; off where `adversarial` is.
         perceptual: L1 of VGG features.
         divergence: KL of the photos' styles from N(0, 1), summed over the batch; only with a style encoder.
+        reconstruction: mean absolute difference from the photo (ours; off in the papers): a short training finds the
+            colours by it, which the perceptual loss hardly tells.
+        crop: side in pixels of the random square that the losses look at, 0 = the whole picture; only with the
+            discriminator "features".
     """
 
     adversarial: float = 1.0
     feature_matching: float = 10.0
     perceptual: float = 10.0
     divergence: float = 0.05
+    reconstruction: float = 0.0
+    crop: int = 0
 
     @property
     def any(self) -> bool:
         """Whether there is anything that the generator is asked for."""
-        return max(self.adversarial, self.perceptual) > 0
+        return max(self.adversarial, self.perceptual, self.reconstruction) > 0
 
 
 class Objective:
@@ -75,6 +82,8 @@ class Objective:
         """
         drawing: Drawing = self.networks(batch, noise)
         parts: dict[str, Tensor] = {}
+        if weights.reconstruction:
+            parts["reconstruction"] = F.l1_loss(drawing.image.float(), batch.image)
         if weights.perceptual and self.perceptual is not None:
             parts["perceptual"] = self.perceptual(drawing.image, batch.image)
         if weights.divergence and drawing.style is not None:

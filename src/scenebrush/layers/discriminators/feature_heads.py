@@ -1,8 +1,9 @@
 """A discriminator for short trainings: SESAME's two streams on the frozen features of the perceptual network.
 
-The paper's discriminator learns its image stream from nothing and needs days. Here the image stream starts from VGG
+The papers' discriminators learn their image stream from nothing and need days. Here the image stream starts from VGG
 features, which the perceptual loss computes anyway, as in Projected GANs (Sauer et al. 2021); the semantics stream is
-learned and scales it, position by position and channel by channel, before the last convolution (compare Eq. 3).
+learned and scales it, position by position and channel by channel, before the last convolution (compare Eq. 3 of
+SESAME).
 """
 
 from __future__ import annotations
@@ -12,30 +13,51 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from scenebrush.layers.spectral_norm import SpectralConv2d
+from scenebrush.layers.spectral_norm import SpectralConv2d, settle_
 
 CHANNELS = (64, 128, 256, 512, 512)
 """Channels of relu1_1 ... relu5_1, which lie at 1, 1/2, 1/4, 1/8 and 1/16 of the picture's size."""
+
+LEVEL_SHARES = (0.06, 0.12, 0.24, 0.29, 0.29)
+"""What each level's verdict counts for a generator: the shallow ones, which see little, reward repeated patterns."""
 
 
 class FeatureDiscriminator(nn.Module):
     """Judges every place of every feature level under its semantics.
 
     Args:
-        semantic_channels: classes + hole mask.
+        semantic_channels: classes, and the hole mask or boundaries where there are any.
         width: channels of each head.
+        first_level: the first level that is judged. Full size (0) costs as much as all others together, and sees
+            little: for whole pictures it is left out.
     """
 
-    def __init__(self, semantic_channels: int, *, width: int = 64) -> None:
+    def __init__(self, semantic_channels: int, *, width: int = 64, first_level: int = 0) -> None:
         super().__init__()
-        self.heads = nn.ModuleList(Head(channels, semantic_channels, width) for channels in CHANNELS)
+        self.first_level = first_level
+        self.heads = nn.ModuleList(Head(channels, semantic_channels, width) for channels in CHANNELS[first_level:])
+        shares = LEVEL_SHARES[first_level:]
+        self.shares = tuple(share / sum(shares) for share in shares)
 
     def forward(self, features: Sequence[Tensor], semantics: Tensor) -> list[Tensor]:
-        """Returns per level the logits (B, 1, h, w) of features of relu1_1 ... relu5_1 under semantics (B, S, H, W)."""
+        """Returns per judged level the logits (B, 1, h, w) of features under semantics (B, S, H, W).
+
+        The features are those of all five levels, relu1_1 ... relu5_1.
+        """
         return [
             head(feature, F.adaptive_avg_pool2d(semantics, (feature.shape[2], feature.shape[3])))
-            for head, feature in zip(self.heads, features, strict=True)
+            for head, feature in zip(self.heads, features[self.first_level :], strict=True)
         ]
+
+
+def new_feature_discriminator(semantic_channels: int, width: int = 64) -> FeatureDiscriminator:
+    """Returns one for whole pictures, ready to judge: its spectral norms are settled.
+
+    It is initialised from torch's global seed.
+    """
+    discriminator = FeatureDiscriminator(semantic_channels, width=width, first_level=1)
+    settle_(discriminator)
+    return discriminator
 
 
 def touched_places(hole: Tensor, logits: Sequence[Tensor]) -> list[Tensor]:
