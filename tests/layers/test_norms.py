@@ -36,6 +36,26 @@ def test_a_large_map_is_normalised_to_the_last_digits() -> None:
     assert torch.allclose(InstanceNorm(2)(x.requires_grad_()).double(), wanted, atol=3e-6)
 
 
+@torch.no_grad()
+def test_only_a_norm_that_may_write_over_its_input_does_so() -> None:
+    x = (torch.randn(2, 64, 40, 70) + 2).contiguous(memory_format=torch.channels_last)  # summed in parts
+    before = x.clone()
+    y = InstanceNorm(64)(x)
+    assert torch.equal(x, before) and torch.allclose(y, by_definition(before), atol=1e-5)
+    assert y.is_contiguous(memory_format=torch.channels_last)
+    z = InstanceNorm(64, inplace=True)(x)
+    assert torch.equal(z, y) and z.data_ptr() == x.data_ptr()
+
+
+def test_with_a_gradient_to_come_nothing_is_written_over() -> None:
+    x = torch.randn(1, 3, 6, 6, requires_grad=True)
+    before = x.detach().clone()
+    y = InstanceNorm(3, inplace=True)(x)
+    (gradient,) = torch.autograd.grad(y.square().sum() + y[..., 0].sum(), x)
+    (wanted,) = torch.autograd.grad(by_definition(x).square().sum() + by_definition(x)[..., 0].sum(), x)
+    assert torch.equal(x, before) and torch.allclose(gradient, wanted, atol=1e-5)
+
+
 def test_relu_in_place_and_half_precision() -> None:
     x = torch.randn(2, 3, 8, 8, requires_grad=True)
     weights = torch.randn(2, 3, 8, 8)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+_AT_ONCE: Final = 2**16  # numbers whose squares are summed at a time: they stay in a core's cache
 
 
 class ParameterFreeBatchNorm(nn.BatchNorm2d):
@@ -38,10 +40,12 @@ class InstanceNorm(nn.Module):
     Batch norm of single samples has neither fault, but sums up a CPU's large maps too roughly (1e-4 at a megapixel).
     """
 
-    def __init__(self, channels: int, eps: float = 1e-5) -> None:
+    def __init__(self, channels: int, eps: float = 1e-5, *, inplace: bool = False) -> None:
+        """Builds the norm; with `inplace` it may write over its input where that needs no gradient (on a CPU)."""
         super().__init__()
         self.channels = channels
         self.eps = eps
+        self.inplace = inplace
 
     def forward(self, input: Tensor) -> Tensor:
         """Returns `input` (B, C, H, W), every channel of every sample with mean 0 and variance 1, in its own layout."""
@@ -51,7 +55,7 @@ class InstanceNorm(nn.Module):
         if torch.is_grad_enabled() and input.requires_grad:
             normalized: Tensor = _InstanceNorm.apply(input, self.eps)  # type: ignore[no-untyped-call]
             return normalized
-        return _normalize(input, self.eps)[0]
+        return _normalize(input, self.eps, inplace=self.inplace)[0]
 
     def extra_repr(self) -> str:
         """Returns what `repr` shows in brackets."""
@@ -78,10 +82,18 @@ class _InstanceNorm(torch.autograd.Function):
         return dx.mul_(scale).to(x.dtype), None
 
 
-def _normalize(x: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
+def _normalize(x: Tensor, eps: float, *, inplace: bool = False) -> tuple[Tensor, Tensor, Tensor]:
     """Returns (x - mean) * scale, mean and scale, the latter float32 (B, C, 1, 1)."""
     wide = x.float()
     mean = wide.mean((2, 3), keepdim=True)
-    centred = wide - mean
-    scale = (centred.square().mean((2, 3), keepdim=True) + eps).rsqrt()
+    centred = wide.sub_(mean) if inplace or wide is not x else wide - mean
+    scale = (_mean_square(centred) + eps).rsqrt()
     return centred.mul_(scale).to(x.dtype), mean, scale
+
+
+def _mean_square(x: Tensor) -> Tensor:
+    """Returns the mean of x^2 over the pixels, (B, C, 1, 1), its squares never stored whole: fresh memory is slow."""
+    batch, channels, height, width = x.shape
+    rows = max(_AT_ONCE // (batch * channels * width), 1)
+    sums = [part.square().sum((2, 3), keepdim=True) for part in x.split(rows, 2)]
+    return torch.stack(sums).sum(0) / (height * width)

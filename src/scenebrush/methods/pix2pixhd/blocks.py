@@ -14,7 +14,13 @@ from scenebrush.methods.pix2pixhd.config import NormName
 Norm = Callable[[int], nn.Module]
 """Builds the norm of so many channels."""
 
-NORMS: Final[dict[NormName, Norm]] = {"instance": InstanceNorm, "batch": nn.BatchNorm2d}
+
+def instance_norm(channels: int) -> InstanceNorm:
+    """Returns the norm of all released models; it writes over its input, which here a convolution has just made."""
+    return InstanceNorm(channels, inplace=True)
+
+
+NORMS: Final[dict[NormName, Norm]] = {"instance": instance_norm, "batch": nn.BatchNorm2d}
 
 
 class ConvolutionBlock(nn.Module):
@@ -28,7 +34,7 @@ class ConvolutionBlock(nn.Module):
         *,
         stride: int = 1,
         reflect: bool = False,
-        norm: Norm = InstanceNorm,
+        norm: Norm = instance_norm,
     ) -> None:
         super().__init__()
         self.reflection = kernel_size // 2 if reflect else 0
@@ -44,7 +50,7 @@ class ConvolutionBlock(nn.Module):
 class UpBlock(nn.Module):
     """Transposed 3x3 convolution with stride 2, norm, ReLU: exactly twice the size."""
 
-    def __init__(self, in_channels: int, out_channels: int, *, norm: Norm = InstanceNorm) -> None:
+    def __init__(self, in_channels: int, out_channels: int, *, norm: Norm = instance_norm) -> None:
         super().__init__()
         self.convolution = nn.ConvTranspose2d(in_channels, out_channels, 3, 2, 1, output_padding=1)
         self.norm = norm(out_channels)
@@ -57,7 +63,7 @@ class UpBlock(nn.Module):
 class ResidualBlock(nn.Module):
     """x + norm(conv(ReLU(norm(conv(x))))), reflection padding; no activation after the sum."""
 
-    def __init__(self, channels: int, *, norm: Norm = InstanceNorm) -> None:
+    def __init__(self, channels: int, *, norm: Norm = instance_norm) -> None:
         super().__init__()
         self.convolution_0 = nn.Conv2d(channels, channels, 3)
         self.norm_0 = norm(channels)
@@ -68,8 +74,7 @@ class ResidualBlock(nn.Module):
         """Returns (B, C, H, W) for x of the same shape."""
         y = F.relu_(self.norm_0(self.convolution_0(reflect(x, 1))))
         y = self.norm_1(self.convolution_1(reflect(y, 1)))
-        total: Tensor = x + y
-        return total
+        return y.add_(x)  # no gradient needs what the norm gave
 
 
 def reflect(x: Tensor, pixels: int) -> Tensor:

@@ -10,8 +10,7 @@ from torch import Tensor, nn
 from scenebrush.errors import InputError
 from scenebrush.layers.initialisation import normal_
 from scenebrush.layers.layouts import check_object_ids
-from scenebrush.layers.norms import InstanceNorm
-from scenebrush.methods.pix2pixhd.blocks import Norm, reflect
+from scenebrush.methods.pix2pixhd.blocks import Norm, instance_norm, reflect
 from scenebrush.methods.pix2pixhd.generator import HEAD_KERNEL, GlobalTrunk
 
 
@@ -25,7 +24,7 @@ class FeatureEncoder(nn.Module):
         image_channels: int = 3,
         width: int = 16,
         num_downsamplings: int = 4,
-        norm: Norm = InstanceNorm,
+        norm: Norm = instance_norm,
     ) -> None:
         super().__init__()
         self.trunk = GlobalTrunk(

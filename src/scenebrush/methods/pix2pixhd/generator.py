@@ -17,8 +17,7 @@ from torch import Tensor, nn
 from scenebrush.errors import InputError
 from scenebrush.layers.discriminators.patches import pyramid
 from scenebrush.layers.initialisation import normal_
-from scenebrush.layers.norms import InstanceNorm
-from scenebrush.methods.pix2pixhd.blocks import ConvolutionBlock, Norm, ResidualBlock, UpBlock, reflect
+from scenebrush.methods.pix2pixhd.blocks import ConvolutionBlock, Norm, ResidualBlock, UpBlock, instance_norm, reflect
 
 HEAD_KERNEL = 7
 
@@ -33,7 +32,7 @@ class GlobalTrunk(nn.Module):
         width: int = 64,
         num_downsamplings: int = 4,
         num_blocks: int = 9,
-        norm: Norm = InstanceNorm,
+        norm: Norm = instance_norm,
     ) -> None:
         super().__init__()
         widths = [width * 2**i for i in range(num_downsamplings + 1)]
@@ -70,7 +69,7 @@ class GlobalTrunk(nn.Module):
 class LocalEnhancer(nn.Module):
     """G2 without its head: features of the full size, added to those of half the size, residual blocks, doubling."""
 
-    def __init__(self, in_channels: int, *, width: int = 32, num_blocks: int = 3, norm: Norm = InstanceNorm) -> None:
+    def __init__(self, in_channels: int, *, width: int = 32, num_blocks: int = 3, norm: Norm = instance_norm) -> None:
         super().__init__()
         self.first = ConvolutionBlock(in_channels, width, HEAD_KERNEL, reflect=True, norm=norm)
         self.down_block = ConvolutionBlock(width, width * 2, stride=2, norm=norm)
@@ -108,7 +107,7 @@ class CoarseToFineGenerator(nn.Module):
         num_blocks: int = 9,
         num_enhancers: int = 0,
         num_enhancer_blocks: int = 3,
-        norm: Norm = InstanceNorm,
+        norm: Norm = instance_norm,
         every_level: bool = False,
     ) -> None:
         """Builds the network.
