@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+import yaml
 
 from scenebrush.cli import VERBS, main, split_verb
 from scenebrush.cli.parsing import parse
@@ -48,6 +49,14 @@ def test_every_link_leads_somewhere(page):
 def test_the_readme_names_every_verb_or_the_docs_do():
     text = " ".join(page.read_text(encoding="utf-8") for page in PAGES)
     assert all(f"scenebrush {verb}" in text for verb in VERBS)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_recipes_hold_together(page):
+    from scenebrush.training.recipe import Recipe
+
+    for text in blocks(page, "yaml"):
+        assert Recipe.parse(yaml.safe_load(text), page.name).total_steps > 0
 
 
 def test_the_quickstart_runs(tmp_path, monkeypatch, capsys):

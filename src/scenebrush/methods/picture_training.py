@@ -5,6 +5,7 @@ See `training.trainee.Trainee` for what the loop asks of them.
 
 from __future__ import annotations
 
+import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,10 +17,13 @@ from torch import Tensor, nn
 
 from scenebrush.data.pictures import Picture, TrainingPictures
 from scenebrush.data.split_in_memory import SplitInMemory
+from scenebrush.errors import RecipeError
+from scenebrush.layers.discriminators.feature_heads import FeatureDiscriminator
 from scenebrush.layers.layouts import LayoutBatch
-from scenebrush.losses.feature_adversary import same_crop
+from scenebrush.losses.feature_adversary import FeatureAdversary, same_crop
 from scenebrush.losses.perceptual import PerceptualLoss
 from scenebrush.methods.layout_arrays import class_indices
+from scenebrush.methods.settings import AnySettings, checked_losses
 from scenebrush.scene.label_set import LabelSet
 
 SAMPLES = 6
@@ -59,6 +63,28 @@ class PictureBatch(NamedTuple):
         return same_crop(side, torch.Generator().manual_seed(self.seed + 1), *planes)
 
 
+def picture_losses(
+    kind: type[AnySettings], given: Mapping[str, Any], *, method: str, discriminator: str
+) -> AnySettings:
+    """Returns a stage's loss weights as the method's dataclass `kind`.
+
+    Raises:
+        RecipeError: a name or value that is none, no loss at all, or one that this discriminator does not have.
+    """
+    weights = checked_losses(kind, given, method=method)
+    matching, crop = (getattr(weights, name) for name in ("feature_matching", "crop"))
+    if discriminator != "features":
+        if crop:
+            raise RecipeError('losses.crop counts with discriminator "features" only; leave it out')
+        return weights
+    if "feature_matching" in given and matching:
+        raise RecipeError(
+            f'losses.feature_matching is {matching:g}, but discriminator "features" has only the perceptual network\'s'
+            " features, which `perceptual` matches; set it to 0 or leave it out"
+        )
+    return dataclasses.replace(weights, feature_matching=0.0)  # type: ignore[type-var]
+
+
 class PictureTrainee(ABC):
     """Data and networks of one method; the method's own trainee adds the losses.
 
@@ -78,7 +104,8 @@ class PictureTrainee(ABC):
     method: str
     generator: nn.Module
     discriminator: nn.Module | None
-
+    judge: nn.Module | None = None
+    """The discriminator as it was built: the loop puts a wrapped one in the other's place."""
     memories: Mapping[str, Any] = {}
 
     def __init__(
@@ -148,6 +175,12 @@ class PictureTrainee(ABC):
             drawn = self.draw(generator, batch)
         layouts = np.concatenate([colored(p.label_map, self.label_set) for p in pictures])
         return np.concatenate([layouts, _tall(drawn), _tall(batch.image)], axis=1)
+
+    def adversary(self) -> FeatureAdversary:
+        """Returns the losses on VGG features, for the discriminator "features"."""
+        assert self.perceptual is not None
+        judge = self.judge if isinstance(self.judge, FeatureDiscriminator) else None
+        return FeatureAdversary(self.perceptual, self.discriminator, judge)
 
     @property
     def sheet_stream(self) -> TrainingPictures:

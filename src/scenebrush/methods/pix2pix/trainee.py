@@ -43,8 +43,8 @@ class Pix2PixTrainee(PictureTrainee):
     def build(self) -> None:
         self.network: Pix2PixNetwork = build_network(self.config)
         self.generator = self.network
-        self.judge = build_discriminator(self.config) if any(w.adversarial for w in self.weights) else None
-        self.discriminator: nn.Module | None = self.judge
+        self.patch_judge = build_discriminator(self.config) if any(w.adversarial for w in self.weights) else None
+        self.discriminator = self.judge = self.patch_judge
 
     def adversarial(self, stage: int) -> bool:
         return self.weights[stage].adversarial > 0
@@ -70,4 +70,4 @@ class Pix2PixTrainee(PictureTrainee):
         save_model(folder, generator, self.label_set, facts, card)
 
     def _objective(self) -> Objective:
-        return Objective(self.generator, self.discriminator, judge=self.judge)
+        return Objective(self.generator, self.discriminator, judge=self.patch_judge)

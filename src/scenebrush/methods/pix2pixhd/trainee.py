@@ -15,10 +15,16 @@ from torch.nn.parallel import DistributedDataParallel
 from scenebrush.data.pictures import TrainingPictures
 from scenebrush.errors import InputError, RecipeError, nearest_name
 from scenebrush.layers.discriminators import ConditionalDiscriminator
-from scenebrush.layers.discriminators.feature_heads import FeatureDiscriminator
 from scenebrush.layers.layouts import LayoutBatch
-from scenebrush.losses.feature_adversary import FeatureAdversary, Seen
-from scenebrush.methods.picture_training import PictureBatch, PictureStage, PictureTrainee, collate, weighted
+from scenebrush.losses.feature_adversary import Seen
+from scenebrush.methods.picture_training import (
+    PictureBatch,
+    PictureStage,
+    PictureTrainee,
+    collate,
+    picture_losses,
+    weighted,
+)
 from scenebrush.methods.pix2pixhd import schedule
 from scenebrush.methods.pix2pixhd.config import Pix2PixHDConfig
 from scenebrush.methods.pix2pixhd.folder import save_model
@@ -27,7 +33,7 @@ from scenebrush.methods.pix2pixhd.networks import Pix2PixHDNetworks, build_discr
 from scenebrush.methods.pix2pixhd.objective import LossWeights, Objective
 from scenebrush.methods.pix2pixhd.schedule import Phase, phases
 from scenebrush.methods.pix2pixhd.styles import StyleBook, StyleSamples
-from scenebrush.methods.settings import checked_losses, checked_settings
+from scenebrush.methods.settings import checked_settings
 from scenebrush.scene.label_set import LabelSet
 
 _ENCODED_AT_ONCE = 8
@@ -40,7 +46,10 @@ class Pix2PixHDTrainee(PictureTrainee):
 
     def check(self, config: Mapping[str, Any], stages: Sequence[PictureStage]) -> None:
         self.config = pix2pixhd_config(config, self.label_set, size=stages[-1].pictures["size"])
-        self.weights = [loss_weights(stage.losses, self.config) for stage in stages]
+        self.weights = [
+            picture_losses(LossWeights, stage.losses, method=self.method, discriminator=self.config.discriminator)
+            for stage in stages
+        ]
         self.phases = [phase_of(stage.phase, self.config, f"stages.{i}") for i, stage in enumerate(stages)]
         check_sizes(self.config, stages, self.phases)
         self._entered: int | None = None
@@ -68,7 +77,7 @@ class Pix2PixHDTrainee(PictureTrainee):
         if self.config.discriminator == "features" and self.perceptual is not None:
             drawn: Tensor = self.generator(batch.layouts, level)
             fake, real, asked = batch.crops(weights.crop, drawn, batch.layouts.image, semantics)
-            parts, seen = self._adversary().generator_parts(fake, real, asked, adversarial=weights.adversarial > 0)
+            parts, seen = self.adversary().generator_parts(fake, real, asked, adversarial=weights.adversarial > 0)
             if weights.reconstruction:
                 parts["reconstruction"] = F.l1_loss(drawn.float(), batch.layouts.image)
             return weighted(parts, weights, ramp), parts, seen
@@ -79,7 +88,7 @@ class Pix2PixHDTrainee(PictureTrainee):
         self, batch: PictureBatch, made: Tensor | Seen, stage: int
     ) -> tuple[Tensor, Mapping[str, Tensor]]:
         if isinstance(made, Seen):
-            return self._adversary().discriminator_step(made)
+            return self.adversary().discriminator_step(made)
         chosen = torch.Generator().manual_seed(batch.seed)
         return self._objective(stage).discriminator_step(
             self._semantics(batch), batch.layouts.image, made, pool=self.pool, generator=chosen
@@ -125,11 +134,6 @@ class Pix2PixHDTrainee(PictureTrainee):
     def _semantics(self, batch: PictureBatch) -> Tensor:
         return self.networks.condition(batch.layouts.label_map, batch.layouts.instance_map).semantics
 
-    def _adversary(self) -> FeatureAdversary:
-        assert self.perceptual is not None
-        judge = self.judge if isinstance(self.judge, FeatureDiscriminator) else None
-        return FeatureAdversary(self.perceptual, self.discriminator, judge)
-
     def _objective(self, stage: int) -> Objective:
         judge = self.judge if isinstance(self.judge, ConditionalDiscriminator) else None
         phase = self.phases[stage]
@@ -147,21 +151,6 @@ def pix2pixhd_config(given: Mapping[str, Any], label_set: LabelSet, *, size: tup
     """Returns the configuration of a recipe; classes come from the data, the window from the last stage's pictures."""
     from_data = {"num_classes": len(label_set.classes), "window": tuple(size)}
     return checked_settings(Pix2PixHDConfig, {**from_data, **given}, method="pix2pixHD", place="config", what="setting")
-
-
-def loss_weights(given: Mapping[str, Any], config: Pix2PixHDConfig) -> LossWeights:
-    """Returns a stage's loss weights; `RecipeError` for what this configuration does not have."""
-    weights = checked_losses(LossWeights, given, method="pix2pixHD")
-    if config.discriminator == "features":
-        if "feature_matching" in given and weights.feature_matching:
-            raise RecipeError(
-                f'losses.feature_matching is {weights.feature_matching:g}, but discriminator "features" has only the'
-                " perceptual network's features, which `perceptual` matches; set it to 0 or leave it out"
-            )
-        return dataclasses.replace(weights, feature_matching=0.0)
-    if weights.crop:
-        raise RecipeError('losses.crop counts with discriminator "features" only; leave it out')
-    return weights
 
 
 def phase_of(name: str | None, config: Pix2PixHDConfig, place: str) -> Phase:

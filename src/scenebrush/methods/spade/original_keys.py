@@ -34,7 +34,7 @@ _TO_ORIGINAL: Final = [
 _ENCODER_LAYER: Final = re.compile(r"^convolutions\.(\d+)\.")  # the authors count from 1
 _METHOD: Final = "SPADE"
 _PREDICTION: Final = re.compile(r"^scales\.(\d+)\.prediction\.")
-_NORM_STATISTICS: Final = "head_0.norm_0.param_free_norm.running_mean"  # what an instance norm has not
+_NORM_STATISTICS: Final = ".param_free_norm.running_mean"  # what an instance norm has not
 _CITYSCAPES_CHANNELS: Final = 36
 
 
@@ -65,9 +65,9 @@ def generator_from_original(
     one number: without `aspect_ratio`, they are taken for a square or for twice as wide as high.
     """
     state = plain(state)
-    start, last = take(state, "fc.weight", _METHOD), take(state, "conv_img.weight", _METHOD)
-    hidden = take(state, "head_0.norm_0.mlp_shared.0.weight", _METHOD)
-    broadest, condition = take(state, "head_0.conv_0.bias", _METHOD).shape[0], hidden.shape[1]
+    start, last = take(state, "fc.weight", _METHOD), take(state, "conv_img.weight", _METHOD, 4)
+    hidden = take(state, "head_0.norm_0.mlp_shared.0.weight", _METHOD, 4)
+    broadest, condition = take(state, "head_0.conv_0.bias", _METHOD, 1).shape[0], hidden.shape[1]
     upsampling = _upsampling(state, condition, upsampling)
     latent_width, ratio = _latent(start, broadest, aspect_ratio)
     with torch.device("meta"):
@@ -80,7 +80,7 @@ def generator_from_original(
             style_channels=start.shape[1] if start.ndim == 2 else None,
             image_channels=last.shape[0],
             spade_kernel_size=hidden.shape[2],
-            norm=ParameterFreeBatchNorm if _NORM_STATISTICS in state else nn.InstanceNorm2d,
+            norm=ParameterFreeBatchNorm if any(k.endswith(_NORM_STATISTICS) for k in state) else nn.InstanceNorm2d,
         )
     generator.load_state_dict(from_original(state, generator), assign=True)
     return generator
@@ -89,7 +89,7 @@ def generator_from_original(
 def encoder_from_original(state: Mapping[str, Tensor]) -> ImageEncoder:
     """Returns the image encoder of the authors' `*_net_E.pth`, its options read off the shapes, the weights loaded."""
     state = plain(state)
-    first, mean = take(state, "layer1.0.weight_orig", _METHOD), take(state, "fc_mu.weight", _METHOD)
+    first, mean = take(state, "layer1.0.weight_orig", _METHOD, 4), take(state, "fc_mu.weight", _METHOD, 2)
     with torch.device("meta"):
         encoder = ImageEncoder(width=first.shape[0], style_channels=mean.shape[0], image_channels=first.shape[1])
     encoder.load_state_dict(from_original(state, encoder), assign=True)

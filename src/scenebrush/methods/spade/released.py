@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from scenebrush.errors import ModelError
 from scenebrush.layers.norms import ParameterFreeBatchNorm
-from scenebrush.methods.checkpoints import Converted, States, label_channels, unlabelled_first
+from scenebrush.methods.checkpoints import Converted, States, label_channels, read_encoder, unlabelled_first
 from scenebrush.methods.spade.config import SpadeConfig
 from scenebrush.methods.spade.generator import UPSAMPLINGS, SPADEGenerator, Upsampling
 from scenebrush.methods.spade.networks import SpadeNetworks, channels_last
@@ -65,7 +65,7 @@ def convert(states: States, label_set: LabelSet, options: Options) -> Converted:
     unknown_last = label_set.name == _UNKNOWN_FIRST if options.unlabelled_last is None else options.unlabelled_last
     _load(networks.generator, _ordered(generator.state_dict(), config.num_classes if unknown_last else 0))
     if states.encoder is not None and networks.encoder is not None:
-        _load(networks.encoder, encoder_from_original(states.encoder).state_dict())
+        _load(networks.encoder, read_encoder(encoder_from_original, states.encoder).state_dict())
     return Converted(config, channels_last(networks))
 
 

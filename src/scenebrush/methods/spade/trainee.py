@@ -13,12 +13,11 @@ from torch.nn import functional as F
 
 from scenebrush.errors import RecipeError
 from scenebrush.layers.discriminators import ConditionalDiscriminator
-from scenebrush.layers.discriminators.feature_heads import FeatureDiscriminator
 from scenebrush.layers.layouts import LayoutBatch
 from scenebrush.losses.divergence import kl_to_standard_normal
-from scenebrush.losses.feature_adversary import FeatureAdversary, Seen
-from scenebrush.methods.picture_training import PictureBatch, PictureStage, PictureTrainee, weighted
-from scenebrush.methods.settings import checked_losses, checked_settings
+from scenebrush.losses.feature_adversary import Seen
+from scenebrush.methods.picture_training import PictureBatch, PictureStage, PictureTrainee, picture_losses, weighted
+from scenebrush.methods.settings import checked_settings
 from scenebrush.methods.spade.config import SpadeConfig
 from scenebrush.methods.spade.folder import save_model
 from scenebrush.methods.spade.networks import Drawing, SpadeNetworks, build_discriminator, build_networks
@@ -33,7 +32,10 @@ class SpadeTrainee(PictureTrainee):
 
     def check(self, config: Mapping[str, Any], stages: Sequence[PictureStage]) -> None:
         self.config = spade_config(config, self.label_set, size=stages[-1].pictures["size"])
-        self.weights = [loss_weights(stage.losses, self.config) for stage in stages]
+        self.weights = [
+            picture_losses(LossWeights, stage.losses, method=self.method, discriminator=self.config.discriminator)
+            for stage in stages
+        ]
         check_sizes(self.config, [stage.pictures["size"] for stage in stages])
 
     def needs_perceptual(self) -> bool:
@@ -56,7 +58,7 @@ class SpadeTrainee(PictureTrainee):
         if self.config.discriminator == "features" and self.perceptual is not None:
             drawing: Drawing = self.generator(batch.layouts, batch.noise())
             fake, real, asked = batch.crops(weights.crop, drawing.image, batch.layouts.image, semantics)
-            parts, seen = self._adversary().generator_parts(fake, real, asked, adversarial=weights.adversarial > 0)
+            parts, seen = self.adversary().generator_parts(fake, real, asked, adversarial=weights.adversarial > 0)
             if weights.reconstruction:
                 parts["reconstruction"] = F.l1_loss(drawing.image.float(), batch.layouts.image)
             if weights.divergence and drawing.style is not None:
@@ -69,7 +71,7 @@ class SpadeTrainee(PictureTrainee):
         self, batch: PictureBatch, made: Tensor | Seen, stage: int
     ) -> tuple[Tensor, Mapping[str, Tensor]]:
         if isinstance(made, Seen):
-            return self._adversary().discriminator_step(made)
+            return self.adversary().discriminator_step(made)
         semantics = self.networks.semantics(batch.layouts.label_map, batch.layouts.instance_map)
         return self._objective().discriminator_step(semantics, batch.layouts.image, made)
 
@@ -82,11 +84,6 @@ class SpadeTrainee(PictureTrainee):
         assert isinstance(generator, SpadeNetworks)
         save_model(folder, generator, self.label_set, facts, card)
 
-    def _adversary(self) -> FeatureAdversary:
-        assert self.perceptual is not None
-        judge = self.judge if isinstance(self.judge, FeatureDiscriminator) else None
-        return FeatureAdversary(self.perceptual, self.discriminator, judge)
-
     def _objective(self) -> Objective:
         judge = self.judge if isinstance(self.judge, ConditionalDiscriminator) else None
         return Objective(self.generator, self.discriminator, judge=judge, perceptual=self.perceptual)
@@ -96,21 +93,6 @@ def spade_config(given: Mapping[str, Any], label_set: LabelSet, *, size: tuple[i
     """Returns the configuration of a recipe; classes come from the data, the crop from the last stage's pictures."""
     from_data = {"num_classes": len(label_set.classes), "crop_size": size[0], "aspect_ratio": size[0] / size[1]}
     return checked_settings(SpadeConfig, {**from_data, **given}, method="SPADE", place="config", what="setting")
-
-
-def loss_weights(given: Mapping[str, Any], config: SpadeConfig) -> LossWeights:
-    """Returns a stage's loss weights; `RecipeError` for what this configuration does not have."""
-    weights = checked_losses(LossWeights, given, method="SPADE")
-    if config.discriminator == "features":
-        if "feature_matching" in given and weights.feature_matching:
-            raise RecipeError(
-                f'losses.feature_matching is {weights.feature_matching:g}, but discriminator "features" has only the'
-                " perceptual network's features, which `perceptual` matches; set it to 0 or leave it out"
-            )
-        return dataclasses.replace(weights, feature_matching=0.0)
-    if weights.crop:
-        raise RecipeError('losses.crop counts with discriminator "features" only; leave it out')
-    return weights
 
 
 def check_sizes(config: SpadeConfig, sizes: Sequence[tuple[int, int]]) -> None:
