@@ -14,6 +14,7 @@ from scenebrush.scene.label_set import LabelSet
 from scenebrush.scene.layout import Layout
 from scenebrush.scene.operations import Segment
 from scenebrush.scene.scene import Scene
+from scenebrush.synthesis_editor import SynthesisEditor
 
 __version__ = "0.1.0"
 
@@ -29,6 +30,7 @@ __all__ = [
     "Scene",
     "ScenebrushError",
     "Segment",
+    "SynthesisEditor",
     "__version__",
     "list_models",
     "load_model",

@@ -9,20 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
 from scenebrush.errors import EditError, ModelError
 from scenebrush.methods import default_model, load_model
 from scenebrush.methods.base import Editor as Model
-from scenebrush.scene import operations
 from scenebrush.scene.edit import Edit
-from scenebrush.scene.files import write_instance_map, write_label_map, write_photo
+from scenebrush.scene.editing import Editing, Operation
+from scenebrush.scene.files import PhotoFile, write_instance_map, write_label_map, write_photo
 from scenebrush.scene.layout import Layout
 from scenebrush.scene.scene import Scene
-
-Operation = Callable[[Scene], Edit]
 
 
 @dataclass
@@ -35,7 +33,7 @@ class _Step:
     rendered: Scene | None = None
 
 
-class Editor:
+class Editor(Editing[_Step]):
     """Edits one scene with one model.
 
     Operations are checked and change the layout when they are called; `render` makes the pixels, one edit after
@@ -63,9 +61,8 @@ class Editor:
         if seed < 0:
             raise EditError(f"seed {seed} will not do; give 0 or more")
         self.seed = seed
+        super().__init__()
         self._original = scene
-        self._steps: list[_Step] = []
-        self._undone: list[_Step] = []
 
     @property
     def layout(self) -> Layout:
@@ -93,50 +90,12 @@ class Editor:
         """The edits that `render` has still to make, as they look before any of them is rendered."""
         return [step.plan for step in self._steps if step.rendered is None]
 
-    def erase(self, **arguments: Any) -> Self:
-        """Removes an object, a class or a region: `operations.erase`."""
-        return self.apply(lambda scene: operations.erase(scene, **arguments))
-
-    def add(self, class_: str | int, **arguments: Any) -> Self:
-        """Adds a class in a mask, polygon or box, or a segment of another scene: `operations.add`."""
-        return self.apply(lambda scene: operations.add(scene, class_, **arguments))
-
-    def move(self, at: tuple[int, int], by: tuple[int, int], **arguments: Any) -> Self:
-        """Moves, scales, turns or flips the object at a point: `operations.move`."""
-        return self.apply(lambda scene: operations.move(scene, at, by, **arguments))
-
-    def resize(self, at: tuple[int, int], *args: Any, **arguments: Any) -> Self:
-        """Makes the object at a point larger or smaller: `operations.resize`."""
-        return self.apply(lambda scene: operations.resize(scene, at, *args, **arguments))
-
-    def relabel(self, at: tuple[int, int], to: str | int) -> Self:
-        """Makes the object at a point one of another class: `operations.relabel`."""
-        return self.apply(lambda scene: operations.relabel(scene, at, to))
-
-    def paint(self, class_: str | int, mask: np.ndarray) -> Self:
-        """Paints a class over a region: `operations.paint`."""
-        return self.apply(lambda scene: operations.paint(scene, class_, mask))
-
     def apply(self, operation: Operation) -> Self:
         """Queues any function Scene -> Edit; what it raises, it raises here, and nothing is queued."""
         before = self._steps[-1].draft if self._steps else self._original
         plan = operation(before)
         self._steps.append(_Step(operation, plan, Scene(before.photo, plan.layout)))
         self._undone.clear()
-        return self
-
-    def undo(self) -> Self:
-        """Takes the last operation back."""
-        if not self._steps:
-            raise EditError("there is no edit to undo")
-        self._undone.append(self._steps.pop())
-        return self
-
-    def redo(self) -> Self:
-        """Does again what the last `undo` took back."""
-        if not self._undone:
-            raise EditError("there is no undone edit to do again")
-        self._steps.append(self._undone.pop())
         return self
 
     def render(self, report: Callable[[int, int], None] | None = None) -> Self:
@@ -161,12 +120,7 @@ class Editor:
         An instance map is written where the scene has one. Returns what was written.
         """
         self.render()
-        path, layout = Path(path), self.scene.layout
-        written = [write_photo(path, self.photo, like=self._original.file)]
-        written.append(write_label_map(beside(path, "labels"), layout.label_map, layout.label_set))
-        if layout.instance_map is not None:
-            written.append(write_instance_map(beside(path, "instances"), layout.instance_map))
-        return written
+        return save_scene(path, self.scene, like=self._original.file)
 
     def _rendered(self, scene: Scene, edit: Edit, seed: int) -> Scene:
         if self.redraw:
@@ -179,6 +133,19 @@ class Editor:
         # Models promise to leave the rest alone; here it is made sure of.
         kept = np.where(edit.hole[..., None], photo, scene.photo)
         return Scene(kept, edit.layout)
+
+
+def save_scene(path: str | Path, scene: Scene, like: PhotoFile | None = None) -> list[Path]:
+    """Writes a scene's photo, in the format of the path's ending, and its maps beside it; returns what was written.
+
+    `like` is the photo that was opened: its EXIF, colour profile and JPEG quality are kept.
+    """
+    path, layout = Path(path), scene.layout
+    written = [write_photo(path, scene.photo, like=like)]
+    written.append(write_label_map(beside(path, "labels"), layout.label_map, layout.label_set))
+    if layout.instance_map is not None:
+        written.append(write_instance_map(beside(path, "instances"), layout.instance_map))
+    return written
 
 
 def beside(path: Path, what: str) -> Path:

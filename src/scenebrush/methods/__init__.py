@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import cast
 
 from scenebrush.errors import ModelError, nearest_name
-from scenebrush.methods.base import Adaptable, Adaptation, Editor, ModelCard, Style, Synthesizer
+from scenebrush.methods.base import Adaptable, Adaptation, Editor, ModelCard, ObjectSynthesizer, Style, Synthesizer
 from scenebrush.scene.label_set import LabelSet
 
 __all__ = [
@@ -20,12 +20,14 @@ __all__ = [
     "Adaptation",
     "Editor",
     "ModelCard",
+    "ObjectSynthesizer",
     "Style",
     "Synthesizer",
     "default_model",
     "find_model",
     "list_models",
     "load_model",
+    "load_object_synthesizer",
     "load_synthesizer",
 ]
 
@@ -67,6 +69,16 @@ def load_synthesizer(name_or_path: str | Path) -> Synthesizer:
     raise ModelError(
         f"model {model.name!r} edits photos, it makes no whole pictures; give"
         f" {' or '.join(there) if there else 'a model folder of ' + ', '.join(SYNTHESIZERS)}"
+    )
+
+
+def load_object_synthesizer(name_or_path: str | Path) -> ObjectSynthesizer:
+    """Returns a model whose objects have looks of their own; `ModelError` for one that makes whole pictures only."""
+    model = load_synthesizer(name_or_path)
+    if isinstance(model, ObjectSynthesizer):
+        return model
+    raise ModelError(
+        f"model {model.name!r} draws pictures only as a whole; give a model of pix2pixhd, which draws object by object"
     )
 
 

@@ -15,6 +15,7 @@ from scenebrush.errors import ModelError
 from scenebrush.scene.edit import Edit
 from scenebrush.scene.label_set import LabelSet
 from scenebrush.scene.layout import Layout
+from scenebrush.scene.object_keys import ObjectKey
 from scenebrush.scene.scene import Scene
 
 
@@ -68,6 +69,69 @@ class Synthesizer(Protocol):
 
     def varies(self, style: Style | None = None) -> bool:
         """Returns whether two seeds may give two pictures in this style."""
+        ...
+
+
+Look = int | tuple[float, ...]
+"""How an object looks: the number of one of its class's styles, from 0, or features of its own, such as a photo's."""
+
+
+@dataclass(frozen=True, eq=False)
+class Drawing:
+    """A picture that an `ObjectSynthesizer` drew.
+
+    Args:
+        picture: uint8 (H, W, 3) RGB.
+        layout: what it shows.
+        looks: of its objects.
+        boxes: (x, y, width, height) of each part that was drawn for it; the rest is that of the drawing before.
+        memory: what the method has to know to draw parts of it again; None = it can only be drawn whole. Drawings
+            that are made of one another share it, until one is drawn whole; it may be large.
+    """
+
+    picture: np.ndarray
+    layout: Layout
+    looks: Mapping[ObjectKey, Look]
+    boxes: tuple[tuple[int, int, int, int], ...] = ()
+    memory: object = field(default=None, repr=False)
+
+
+@runtime_checkable
+class ObjectSynthesizer(Synthesizer, Protocol):
+    """A synthesizer that gives every object a look of its own and can draw a part of its picture again."""
+
+    @property
+    def has_looks(self) -> bool:
+        """Whether objects have looks at all; without, a layout has one picture."""
+        ...
+
+    def num_styles(self, class_name: str) -> int:
+        """Returns how many styles a class has, perhaps 0; `LabelError` for a class that the model does not know."""
+        ...
+
+    def looks(self, layout: Layout, *, seed: int = 0, style: Style | None = None) -> dict[ObjectKey, Look]:
+        """Returns the look of every object of a layout that `synthesize` draws with this seed and style.
+
+        Raises:
+            ModelError: the layout has other classes than the model.
+            InputError: a style that this model does not have.
+        """
+        ...
+
+    def draw(self, layout: Layout, looks: Mapping[ObjectKey, Look]) -> Drawing:
+        """Returns the picture of a layout; an object without a look gets the most frequent style of its class.
+
+        Raises:
+            ModelError: the layout has other classes than the model.
+            InputError: a look that this model does not have, or one of an object that is not there.
+        """
+        ...
+
+    def redraw(self, drawing: Drawing, layout: Layout, looks: Mapping[ObjectKey, Look]) -> Drawing:
+        """Returns the picture of another layout of the same size, drawn only where it differs, and around there.
+
+        Elsewhere it is `drawing`'s, bit for bit. Where most of the picture changes, all of it is drawn.
+        """
         ...
 
 

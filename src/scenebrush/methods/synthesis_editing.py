@@ -38,11 +38,18 @@ def edit_by_synthesis(
         return photo
     style = _style(photo, edit, hole) if photo_style and not hole.all() else None
     drawn = synthesizer.synthesize(edit.layout, seed=seed, style=style)
+    return insert(drawn, photo, edit.layout.label_map, hole)
+
+
+def insert(drawn: np.ndarray, photo: np.ndarray, label_map: np.ndarray, hole: np.ndarray) -> np.ndarray:
+    """Returns the photo, uint8 (H, W, 3), with what was drawn in its hole, in its colours and without a seam.
+
+    Arguments are those of `match_colors`. Where the hole is the whole picture that is the drawn one.
+    """
     if hole.all():
         return drawn
-    labels = edit.layout.label_map
-    matched = match_colors(drawn, photo, labels, hole)
-    blended = blend_seam(matched, photo, labels, hole)
+    matched = match_colors(drawn, photo, label_map, hole)
+    blended = blend_seam(matched, photo, label_map, hole)
     return np.where(hole[..., None], np.rint(blended).clip(0, 255).astype(np.uint8), photo)
 
 

@@ -108,6 +108,22 @@ def connected_objects(label_map: np.ndarray, label_set: LabelSet, *, least: int 
     return instance_map
 
 
+def numbered(layout: Layout) -> Layout:
+    """Returns the layout with an instance map in which every thing has a number.
+
+    Numbers that are there stay; things without one are taken apart into connected components, which get those after
+    the highest. Stuff keeps 0. No boundary between objects is made or lost by it.
+    """
+    there = np.zeros(layout.shape, np.int32) if layout.instance_map is None else layout.instance_map
+    loose = layout.label_set.is_kind(layout.label_map, "thing") & (there == 0)
+    if layout.instance_map is not None and not loose.any():
+        return layout
+    no_thing = max(int(layout.label_map.max(initial=0)), *layout.label_set.ids) + 1
+    found = connected_objects(np.where(loose, layout.label_map, no_thing), layout.label_set)
+    numbers = np.where(loose, found + there.max(initial=0), there)
+    return Layout(layout.label_map, layout.label_set, numbers)
+
+
 def checked_point(layout: Layout, at: tuple[float, float]) -> tuple[int, int]:
     """Returns a point (x, y) as whole pixels (column, row), or raises `EditError` if it lies outside the picture."""
     height, width = layout.shape

@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -88,7 +88,14 @@ class StoredRows:
         self.relu = False
 
     def read(self, first: int, last: int) -> Tensor:
-        rows = self.store[first:last].to(self.device).permute(2, 0, 1)[None]
+        return self.read_box(slice(first, last), slice(None))
+
+    def read_box(self, rows: slice, columns: slice) -> Tensor:
+        """Returns a box of the map, all inside: (1, C, h, w); not to be changed in place."""
+        return self.normalized(self.store[rows, columns].to(self.device).permute(2, 0, 1)[None])
+
+    def normalized(self, rows: Tensor) -> Tensor:
+        """Returns values (1, C, h, w) of this map as they are read, for those that are stored."""
         if self.scale is not None and self.shift is not None:
             rows = torch.addcmul(self.shift, rows.float(), self.scale).to(rows.dtype)
         return F.relu(rows) if self.relu else rows
@@ -98,6 +105,18 @@ class StoredRows:
         self.store[first : first + rows.shape[2]] = rows[0].permute(1, 2, 0)
 
 
+class Trace(NamedTuple):
+    """A picture and how it came about, for `parts.render_part`.
+
+    `picture` float32 (1, 3, H, W) in [-1, 1] on the CPU; `maps` the outputs of all convolutions, with a sum in place of
+    its last summand, in the order in which they are made; `norms` (scale, shift), (1, C, 1, 1) each, of every norm.
+    """
+
+    picture: Tensor
+    maps: tuple[StoredRows, ...]
+    norms: tuple[tuple[Tensor, Tensor], ...]
+
+
 @torch.inference_mode()
 def render(generator: CoarseToFineGenerator, x: Rows, strips: Strips | None = None) -> Tensor:
     """Returns the picture, float32 (1, 3, H, W) in [-1, 1] on the CPU: what `generator(x)` gives, up to rounding.
@@ -105,17 +124,31 @@ def render(generator: CoarseToFineGenerator, x: Rows, strips: Strips | None = No
     The generator's weights decide the device and the precision (`generator.bfloat16()`); the maps have that precision
     too. Sides must be divisible by `generator.divisor`.
     """
+    _check_sides(generator, x)
+    return _Runner(generator, strips or Strips()).run(x)
+
+
+@torch.inference_mode()
+def render_traced(generator: CoarseToFineGenerator, x: Rows, strips: Strips | None = None) -> Trace:
+    """Returns what `render` does, with all maps on the way."""
+    _check_sides(generator, x)
+    runner = _Runner(generator, strips or Strips(), traced=True)
+    return Trace(runner.run(x), tuple(runner.maps), tuple(runner.norms))
+
+
+def _check_sides(generator: CoarseToFineGenerator, x: Rows) -> None:
     if x.height % generator.divisor or x.width % generator.divisor:
         raise InputError(f"input is {x.width}x{x.height}; expected sides divisible by {generator.divisor}; pad it")
-    return _Runner(generator, strips or Strips()).run(x)
 
 
 class _Runner:
     """Runs the layers of a generator on `Rows`."""
 
-    def __init__(self, generator: CoarseToFineGenerator, strips: Strips) -> None:
+    def __init__(self, generator: CoarseToFineGenerator, strips: Strips, *, traced: bool = False) -> None:
         weight = next(generator.parameters())
-        self.generator, self.strips = generator, strips
+        self.generator, self.strips, self.traced = generator, strips, traced
+        self.maps: list[StoredRows] = []  # with `traced`
+        self.norms: list[tuple[Tensor, Tensor]] = []
         self.device, self.dtype = weight.device, weight.dtype
 
     def run(self, x: Rows) -> Tensor:
@@ -190,6 +223,7 @@ class _Runner:
         if isinstance(norm, nn.BatchNorm2d):
             shift = shift + norm.bias.double()
         x.scale, x.shift, x.relu = scale.float().view(1, -1, 1, 1), shift.float().view(1, -1, 1, 1), relu
+        self.norms.append((x.scale, x.shift))
         return x
 
     def add(self, x: Rows, y: StoredRows) -> StoredRows:
@@ -218,6 +252,8 @@ class _Runner:
         out = StoredRows(self._allocate(height, width, channels), self.device)
         for first, last in self._strips(height, width):
             out.write(first, make(first, last))
+        if self.traced:
+            self.maps.append(out)
         return out
 
     def _strips(self, height: int, width: int) -> Iterator[tuple[int, int]]:

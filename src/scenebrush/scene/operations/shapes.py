@@ -77,6 +77,27 @@ def polygon_mask(points: Sequence[Point], shape: tuple[int, int]) -> np.ndarray:
     return mask
 
 
+def stroke_mask(points: Sequence[Point], width: float, shape: tuple[int, int]) -> np.ndarray:
+    """Returns what a round brush, `width` pixels wide, covers along (x, y) points, bool (H, W); one point is a dot.
+
+    Raises:
+        EditError: no points, a width below 1, or a stroke outside the picture.
+    """
+    if not len(points) or width < 1:
+        raise EditError(
+            f"a stroke of {len(points)} points, {width:g} pixels wide, paints nothing; give 1 or more of each"
+        )
+    canvas = Image.new("1", (shape[1], shape[0]))
+    draw, radius = ImageDraw.Draw(canvas), (width - 1) / 2
+    draw.line([(float(x), float(y)) for x, y in points], fill=1, width=round(width))
+    for x, y in points:
+        draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=1)
+    mask = np.asarray(canvas).copy()
+    if not mask.any():
+        raise EditError(f"the stroke lies outside the picture of {shape[1]}x{shape[0]}; paint inside")
+    return mask
+
+
 def box_mask(box: Sequence[float], shape: tuple[int, int]) -> np.ndarray:
     """Returns a box (x, y, width, height) as bool (H, W)."""
     x, y, width, height = (round(v) for v in box)
