@@ -16,6 +16,7 @@ from torch import Tensor
 from scenebrush.errors import ModelError
 from scenebrush.methods import Synthesizer, load_model, load_synthesizer
 from scenebrush.methods.checkpoints import label_channels
+from scenebrush.methods.pix2pixhd.generator import CoarseToFineGenerator
 from scenebrush.methods.pix2pixhd.original_keys import to_original as to_pix2pixhd
 from scenebrush.methods.spade.encoder import ImageEncoder
 from scenebrush.methods.spade.original_keys import to_original as to_spade
@@ -167,6 +168,58 @@ def test_old_and_wrapped_files_are_read(state: dict[str, Tensor], convert: Any, 
     assert convert(path, "spade", "camvid").code == 0
 
 
+def test_a_folder_stands_for_its_latest_files(convert: Any, tmp_path: Path) -> None:
+    made, folder = tiny_pix2pixhd(), tmp_path / "label2city"
+    assert made.encoder is not None
+    folder.mkdir()
+    assert "holds no *_net_G.pth" in convert(folder, "pix2pixhd", "camvid").err
+    for epoch in ("10", "20"):
+        torch.save(to_pix2pixhd(made.generator.state_dict()), folder / f"{epoch}_net_G.pth")
+    assert "holds 10_net_G.pth, 20_net_G.pth; name one of them" in convert(folder, "pix2pixhd", "camvid").err
+    (folder / "20_net_G.pth").rename(folder / "latest_net_G.pth")
+    torch.save(to_pix2pixhd(made.encoder.state_dict()), folder / "latest_net_E.pth")
+    done = convert(folder, "pix2pixhd", "camvid")
+    assert done.code == 0 and "with the encoder latest_net_E.pth" in done.out, done.err
+    facts = json.loads((tmp_path / "model" / "config.json").read_text())["training"]["converted"]
+    assert facts["checkpoint"] == "latest_net_G.pth"
+
+
+@torch.no_grad()
+def test_half_precision_and_two_classes(convert: Any, tmp_path: Path) -> None:
+    """With two classes and the boundaries the generator sees as many channels as an encoder."""
+    torch.manual_seed(0)
+    made = CoarseToFineGenerator(3, width=2, num_downsamplings=1, num_blocks=1).half()
+    state = {f"module.{key}": value for key, value in to_pix2pixhd(made.state_dict()).items()}
+    assert convert(state, "pix2pixhd", 2).code == 0
+    model: Any = load_synthesizer(tmp_path / "model")
+    again = model.networks.generator.state_dict()
+    assert all(v.dtype == torch.float32 and torch.equal(v, made.state_dict()[k].float()) for k, v in again.items())
+
+
+def test_what_is_wrong_with_an_encoder_is_told_of_its_file(convert: Any, tmp_path: Path) -> None:
+    made, path = tiny_pix2pixhd(), tmp_path / "latest_net_E.pth"
+    assert made.encoder is not None
+    generator, styles = to_pix2pixhd(made.generator.state_dict()), to_pix2pixhd(made.encoder.state_dict())
+
+    def fault(state: Any, method: str = "pix2pixhd", given: Any = generator) -> str:
+        torch.save(state, path)
+        done = convert(given, method, "camvid")
+        assert done.code == 2 and done.err.count("\n") == 1 and not (tmp_path / "model").exists()
+        assert str(path) in done.err and "net_G.pth:" not in done.err
+        return str(done.err)
+
+    assert "lacks 'model.4.bias'" in fault({k: v for k, v in styles.items() if k != "model.4.bias"})
+    assert "holds 'more.weight' and 0 more" in fault(styles | {"more.weight": torch.zeros(1)})
+    assert "is a generator of pix2pixhd; expected a feature encoder" in fault(generator)
+    assert "is no network of the authors'" in fault({"x": torch.zeros(1)})
+    vae = tiny_spade(style=True)
+    assert vae.encoder is not None
+    latent = to_spade(vae.encoder.state_dict())
+    assert "is a style encoder; expected a feature encoder of pix2pixhd" in fault(latent)
+    lacking = {k: v for k, v in latent.items() if k != "fc_mu.bias"}
+    assert "lacks 'fc_mu.bias'" in fault(lacking, "spade", to_spade(vae.generator.state_dict()))
+
+
 def test_missing_left_over_and_wrong_keys_are_named(state: dict[str, Tensor], convert: Any, tmp_path: Path) -> None:
     def fault(change: dict[str, Any], without: str = "") -> str:
         done = convert({k: v for k, v in (state | change).items() if k != without}, "spade", "camvid")
@@ -174,9 +227,12 @@ def test_missing_left_over_and_wrong_keys_are_named(state: dict[str, Tensor], co
         assert "latest_net_G.pth" in done.err
         return str(done.err)
 
-    assert "lacks 'up_1.conv_0.bias'" in fault({}, "up_1.conv_0.bias")
+    for key in ("up_1.conv_0.bias", "head_0.norm_0.param_free_norm.running_mean", "fc.weight"):
+        assert f"lacks '{key}'" in fault({}, key)
     assert "holds 'more.weight' and 0 more" in fault({"more.weight": torch.zeros(1)})
     assert "'conv_img.bias' is (4,), the network's (3,)" in fault({"conv_img.bias": torch.zeros(4)})
+    for key, dimensions in (("head_0.conv_0.bias", 1), ("head_0.norm_0.mlp_shared.0.weight", 4)):
+        assert f"'{key}' is (2, 2); expected {dimensions} dimensions" in fault({key: torch.zeros(2, 2)})
     assert "'epoch' is no tensor" in fault({"epoch": 3})
 
 
@@ -196,6 +252,7 @@ def test_files_that_are_something_else_are_named(state: dict[str, Tensor], conve
         (tmp_path / name).write_bytes(content)
         done = convert(tmp_path / name, "spade", "camvid")
         assert done.code == 2 and name in done.err and done.err.count("\n") == 1, (name, done.err)
+        assert "PyTorch 2.6" not in done.err  # torch's advice is to run the file's code
     done = convert(tmp_path / "nowhere.pth", "spade", "camvid")
     assert "nowhere.pth does not exist" in done.err
 

@@ -56,6 +56,18 @@ def test_every_encoder_comes_back() -> None:
     assert equal(encoder_from_original(to_original(made.state_dict())), made)
 
 
+@pytest.mark.parametrize("norm", ["instance", "batch"])
+def test_whichever_key_is_missing_is_told_by_its_name(norm: NormName) -> None:
+    """The sizes are read off the places of the keys, so that a gap is a gap and not a smaller network."""
+    whole = to_original(generator(1, num_enhancer_blocks=2, norm=NORMS[norm]).state_dict())
+    styles = to_original(FeatureEncoder(3, width=2, num_downsamplings=2, norm=NORMS[norm]).state_dict())
+    for state, read in ((whole, generator_from_original), (styles, encoder_from_original)):
+        for key in state:
+            if not key.endswith("num_batches_tracked"):  # which old files lack
+                with pytest.raises(ModelError, match=rf"^checkpoint lacks '{key}'"):
+                    read({name: value for name, value in state.items() if name != key})
+
+
 def equal(one: nn.Module, other: nn.Module) -> bool:
     mine, theirs = one.state_dict(), other.state_dict()
     return mine.keys() == theirs.keys() and all(torch.equal(v, theirs[k]) for k, v in mine.items())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -46,7 +46,7 @@ class Arguments:
     """
 
     checkpoint: Annotated[Positional[Path], arg(metavar="CHECKPOINT")]
-    """The generator's weights, *_net_G.pth."""
+    """The generator's weights, *_net_G.pth, or the folder where they lie as latest_net_G.pth."""
     method: Annotated[str, arg(metavar="METHOD")]
     """spade, sesame or pix2pixhd."""
     label_set: Annotated[str, arg(metavar="SET")]
@@ -72,8 +72,9 @@ def run(arguments: Arguments, argv: Sequence[str]) -> None:
     # torch comes in only here, after the arguments are known to be sound.
     from scenebrush.methods.model_folder import ModelFacts, write_model
 
-    encoder = arguments.encoder or encoder_beside(arguments.checkpoint)
-    states = read_states(arguments.checkpoint, encoder, arguments.method)
+    arguments = replace(arguments, checkpoint=generator_file(arguments.checkpoint))
+    arguments = replace(arguments, encoder=arguments.encoder or encoder_beside(arguments.checkpoint))
+    states = read_states(arguments.checkpoint, arguments.encoder, arguments.method)
     converted = convert(arguments, states, label_set, settings)
     digest = hashlib.sha256(arguments.checkpoint.read_bytes()).hexdigest()
     facts = {"source": _SOURCES[arguments.method], "checkpoint": arguments.checkpoint.name, "sha256": digest}
@@ -85,12 +86,15 @@ def run(arguments: Arguments, argv: Sequence[str]) -> None:
         card(arguments, label_set, digest),
         exact=True,
     )
-    keys = len(states.generator) + len(states.encoder or {})
-    parameters = sum(p.numel() for p in converted.network.parameters())
+    tell(arguments, states, sum(p.numel() for p in converted.network.parameters()))
+
+
+def tell(arguments: Arguments, states: States, parameters: int) -> None:
+    """Prints what was converted."""
+    keys, encoder = len(states.generator) + len(states.encoder or {}), arguments.encoder
     if arguments.json:
-        say_json(
-            {"model": str(arguments.out), "keys": keys, "parameters": parameters, "encoder": encoder and str(encoder)}
-        )
+        facts = {"model": str(arguments.out), "keys": keys, "parameters": parameters}
+        say_json({**facts, "encoder": encoder and str(encoder)})
         return
     with_encoder = f", with the encoder {encoder.name}" if encoder else ""
     what = f"all {keys} keys have their place, {parameters:,} parameters{with_encoder}"
@@ -118,6 +122,19 @@ def read_settings(values: Sequence[str]) -> dict[str, str]:
     return settings
 
 
+def generator_file(checkpoint: Path) -> Path:
+    """Returns the generator's file: `checkpoint` itself, or of a folder its latest or only one."""
+    if not checkpoint.is_dir():
+        return checkpoint
+    found = sorted(path.name for path in checkpoint.glob("*_net_G.pth"))
+    if "latest_net_G.pth" in found:
+        return checkpoint / "latest_net_G.pth"
+    if len(found) == 1:
+        return checkpoint / found[0]
+    held = f"holds {', '.join(found)}; name one of them" if found else "holds no *_net_G.pth; name the file"
+    raise ModelError(f"{checkpoint} is a folder that {held}")
+
+
 def encoder_beside(checkpoint: Path) -> Path | None:
     """Returns the encoder beside a generator, `latest_net_E.pth` beside `latest_net_G.pth`, if there is one."""
     stem, sign, end = checkpoint.name.rpartition("_net_G")
@@ -127,25 +144,30 @@ def encoder_beside(checkpoint: Path) -> Path | None:
 
 def read_states(checkpoint: Path, encoder: Path | None, method: str) -> States:
     """Returns the state dicts of the files; `ModelError` for files that are not what they should be."""
-    from scenebrush.methods.checkpoints import States, check_kind, read_checkpoint
+    from scenebrush.methods.checkpoints import States, check_encoder, check_kind, read_checkpoint
 
     generator = read_checkpoint(checkpoint)
     check_kind(checkpoint, generator, method)
-    return States(generator, None if encoder is None else read_checkpoint(encoder))
+    if encoder is None:
+        return States(generator)
+    styles = read_checkpoint(encoder)
+    check_encoder(encoder, styles, method)
+    return States(generator, styles)
 
 
 def convert(arguments: Arguments, states: States, label_set: LabelSet, settings: dict[str, str]) -> Converted:
     """Returns what the method makes of the checkpoint; an error names the file."""
     from importlib import import_module
 
-    from scenebrush.methods.checkpoints import read_options
+    from scenebrush.methods.checkpoints import EncoderError, read_options
 
     released: Any = import_module(f"scenebrush.methods.{arguments.method}.released")
     options = read_options(released.Options, settings)
     try:
         converted: Converted = released.convert(states, label_set, options)
     except ModelError as error:
-        raise ModelError(f"{arguments.checkpoint}: {error}") from error
+        file = arguments.encoder if isinstance(error, EncoderError) else arguments.checkpoint
+        raise ModelError(f"{file}: {error}") from error
     return converted
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import pickle
+import re
 import warnings
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -19,6 +20,8 @@ from scenebrush.scene.label_set import LabelSet
 
 RELEASED: Final = ("spade", "sesame", "pix2pixhd")
 """The methods whose authors released checkpoints; `methods/<method>/released.py` has `Options` and `convert`."""
+
+_ENCODERS: Final = {"spade": "a style encoder", "pix2pixhd": "a feature encoder"}
 
 _SPARE: Final = {"cityscapes": 1}  # the authors' 35 classes are our 34 ids and the licence plate, which maps never hold
 _BROKEN: Final = (  # all that reading a file that is no checkpoint, or a part of one, can end in
@@ -33,6 +36,10 @@ _BROKEN: Final = (  # all that reading a file that is no checkpoint, or a part o
     IndexError,
     AssertionError,
 )
+
+
+class EncoderError(ModelError):
+    """The fault lies in the encoder's file, not in the generator's."""
 
 
 class States(NamedTuple):
@@ -57,6 +64,7 @@ class Channels(NamedTuple):
 
 
 OptionsT = TypeVar("OptionsT")
+NetworkT = TypeVar("NetworkT", bound=nn.Module)
 
 
 def read_checkpoint(path: Path) -> dict[str, Tensor]:
@@ -96,6 +104,24 @@ def check_kind(path: Path, state: Mapping[str, Tensor], method: str) -> None:
         raise ModelError(f"{path} is {found}; give the generator, *_net_G.pth")
     if found != method:
         raise ModelError(f"{path} is a generator of {found}, not of {method}; say --method {found}")
+
+
+def read_encoder(read: Callable[[Mapping[str, Tensor]], NetworkT], state: Mapping[str, Tensor]) -> NetworkT:
+    """Returns what `read` makes of an encoder's state; what is wrong with it is an `EncoderError`."""
+    try:
+        return read(state)
+    except ModelError as error:
+        raise EncoderError(str(error)) from error
+
+
+def check_encoder(path: Path, state: Mapping[str, Tensor], method: str) -> None:
+    """Raises `ModelError` for a file that is no encoder of the method, as its keys tell."""
+    found, wanted = _kind(state), _ENCODERS.get(method)
+    if wanted is None:
+        raise ModelError(f"{path} has no use: {method} has no encoder; leave it out")
+    if found != wanted:
+        what = f"a generator of {found}" if found in RELEASED else found or "no network of the authors'"
+        raise ModelError(f"{path} is {what}; expected {wanted} of {method}, *_net_E.pth")
 
 
 def read_options(options: type[OptionsT], settings: Mapping[str, str]) -> OptionsT:
@@ -146,18 +172,19 @@ def _kind(state: Mapping[str, Tensor]) -> str | None:
     keys = {key.removeprefix("module.") for key in state}
     if any(key.startswith(("discriminator_", "scale0_layer", "layer0.")) for key in keys):
         return "a discriminator"
-    if "fc_mu.weight" in keys:
+    if any(key.startswith(("fc_mu.", "fc_var.")) for key in keys):
         return "a style encoder"
     if any(key.startswith("init_block.") for key in keys):
         return "sesame"
     if any(key.startswith("head_0.") for key in keys):
         return "spade"
-    first = next((value for key, value in state.items() if key.removeprefix("module.") == "model.1.weight"), None)
-    if first is None:
-        return None
-    return "a feature encoder" if first.ndim == 4 and first.shape[1] == 3 else "pix2pixhd"
+    if any(re.match(r"model\.\d+\.conv_block\.", key) for key in keys):
+        return "pix2pixhd"
+    return "a feature encoder" if any(re.match(r"model\.\d+\.weight$", key) for key in keys) else None
 
 
 def _reason(error: Exception) -> str:
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0].strip()[:120]
+    """Returns the first sentence of an error; of torch's long advice on unpickling what it could not read."""
+    text = str(error).strip() or type(error).__name__
+    found = re.search(r"Unsupported (global: GLOBAL \S+|[^.\n]+)", text)
+    return (found[0] if found else text.splitlines()[0].partition(". ")[0]).strip()[:120]

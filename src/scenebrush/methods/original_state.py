@@ -30,18 +30,31 @@ def plain(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {key.removeprefix("module."): value for key, value in state.items()}
 
 
-def take(state: Mapping[str, Tensor], key: str, method: str) -> Tensor:
-    """Returns a tensor of a checkpoint; `ModelError` names a missing key and the method whose network was expected."""
+def take(state: Mapping[str, Tensor], key: str, method: str, dimensions: int | None = None) -> Tensor:
+    """Returns a tensor of a checkpoint, which has so many dimensions.
+
+    `ModelError` names a key that is missing or of another kind, and the method whose network was expected.
+    """
     if key not in state:
         raise ModelError(
             f"checkpoint lacks {key!r}; expected a {method} network with the options that it was trained with"
+        )
+    if dimensions not in (None, state[key].ndim):
+        raise ModelError(
+            f"checkpoint's {key!r} is {tuple(state[key].shape)}; expected {dimensions} dimensions,"
+            f" as a {method} network has"
         )
     return state[key]
 
 
 def count(state: Iterable[str], pattern: str) -> int:
     """Returns how many different numbers the keys hold where `pattern` has its group."""
-    return len({match[1] for key in state if (match := re.match(pattern, key))})
+    return len(numbers(state, pattern))
+
+
+def numbers(state: Iterable[str], pattern: str) -> list[int]:
+    """Returns the different numbers that the keys hold where `pattern` has its group, ascending."""
+    return sorted({int(match[1]) for key in state if (match := re.match(pattern, key))})
 
 
 def spectral(original: str, key: str, keys: set[str]) -> str:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from scenebrush.errors import ModelError
-from scenebrush.methods.original_state import count, plain, renamed, take
+from scenebrush.methods.original_state import count, numbers, plain, renamed, take
 from scenebrush.methods.pix2pixhd.blocks import NORMS
 from scenebrush.methods.pix2pixhd.config import NormName
 from scenebrush.methods.pix2pixhd.discriminator import MultiscaleDiscriminator
@@ -61,21 +61,17 @@ def to_original(state: Mapping[str, Tensor], *, features: bool = True) -> dict[s
 def generator_from_original(state: Mapping[str, Tensor]) -> CoarseToFineGenerator:
     """Returns the generator of the authors' `*_net_G.pth`, its options read off the shapes, the weights loaded."""
     state = plain(state)
-    first = take(state, "model.1.weight", _METHOD)
-    num_enhancers = _count(state, r"^model(\d+)_1\.1\.weight$")
-    num_blocks = _count(state, r"^model\.(\d+)\.conv_block\.1\.weight$")
-    convolutions = _count(state, r"^model\.(\d+)\.weight$", dimensions=4)
-    head = f"model{num_enhancers}_2.{_num_local_blocks(state) + 4}" if num_enhancers else f"model.{_last(state)}"
+    first, found = take(state, "model.1.weight", _METHOD, 4), _sequence(state)
     with torch.device("meta"):  # no memory, no random draws: every tensor comes from the file
         generator = CoarseToFineGenerator(
             first.shape[1],
-            image_channels=take(state, f"{head}.weight", _METHOD).shape[0],
+            image_channels=take(state, f"{found.head}.weight", _METHOD, 4).shape[0],
             width=first.shape[0],
-            num_downsamplings=(convolutions - 1) // 2,
-            num_blocks=num_blocks,
-            num_enhancers=num_enhancers,
-            num_enhancer_blocks=_num_local_blocks(state),
-            norm=NORMS[_norm(state, "model.2.weight")],
+            num_downsamplings=found.num_downsamplings,
+            num_blocks=found.num_blocks,
+            num_enhancers=found.num_enhancers,
+            num_enhancer_blocks=found.num_enhancer_blocks,
+            norm=NORMS[_norm(state)],
         )
     generator.load_state_dict(from_original(state, generator), assign=True)
     return generator
@@ -84,14 +80,14 @@ def generator_from_original(state: Mapping[str, Tensor]) -> CoarseToFineGenerato
 def encoder_from_original(state: Mapping[str, Tensor]) -> FeatureEncoder:
     """Returns the encoder of the authors' `*_net_E.pth`, its options read off the shapes, the weights loaded."""
     state = plain(state)
-    first = take(state, "model.1.weight", _METHOD)
+    first, found = take(state, "model.1.weight", _METHOD, 4), _sequence(state)
     with torch.device("meta"):
         encoder = FeatureEncoder(
-            take(state, f"model.{_last(state)}.weight", _METHOD).shape[0],
+            take(state, f"{found.head}.weight", _METHOD, 4).shape[0],
             image_channels=first.shape[1],
             width=first.shape[0],
-            num_downsamplings=(_count(state, r"^model\.(\d+)\.weight$", dimensions=4) - 1) // 2,
-            norm=NORMS[_norm(state, "model.2.weight")],
+            num_downsamplings=found.num_downsamplings,
+            norm=NORMS[_norm(state)],
         )
     encoder.load_state_dict(from_original(state, encoder), assign=True)
     return encoder
@@ -110,7 +106,7 @@ def discriminator_from_original(state: Mapping[str, Tensor], *, image_channels: 
             width=first.shape[0],
             num_layers=max(_count(state, pattern, dimensions=4) - 2, 1),
             num_scales=_count(state, r"^layer(\d+)\.0\.weight$" if without else r"^scale(\d+)_layer0\.0\.weight$"),
-            norm=NORMS[_norm(state, "layer0.3.weight" if without else "scale0_layer1.1.weight")],
+            norm=NORMS[_norm(state)],
         )
     discriminator.load_state_dict(from_original(state, discriminator), assign=True)
     return discriminator
@@ -188,9 +184,12 @@ def _is_without_features(state: Mapping[str, Tensor]) -> bool:
     return "layer0.0.weight" in state
 
 
-def _norm(state: Mapping[str, Tensor], scale: str) -> NormName:
+def _norm(state: Mapping[str, Tensor]) -> NormName:
     """Returns the norm: instance norms have no scale to save, though old files hold statistics of theirs."""
-    return "batch" if scale in state and state[scale].ndim == 1 else "instance"
+    scales = (
+        key for key, value in state.items() if re.match(r"^(model|scale|layer).*\.weight$", key) and value.ndim == 1
+    )
+    return "batch" if any(scales) else "instance"
 
 
 def _count(state: Mapping[str, Tensor], pattern: str, *, dimensions: int | None = None) -> int:
@@ -198,11 +197,25 @@ def _count(state: Mapping[str, Tensor], pattern: str, *, dimensions: int | None 
     return count([key for key, value in state.items() if dimensions in (None, value.ndim)], pattern)
 
 
-def _last(state: Mapping[str, Tensor]) -> int:
-    """Returns the number of the last convolution of `model`: a global generator's or an encoder's head."""
-    numbers = [int(m[1]) for key in state if state[key].ndim == 4 and (m := re.match(r"^model\.(\d+)\.weight$", key))]
-    return max(numbers, default=0)
+class _Sequence(NamedTuple):
+    """What the flat sequences of a generator or an encoder hold; `head` is the place of the last convolution."""
+
+    num_downsamplings: int
+    num_blocks: int
+    num_enhancers: int
+    num_enhancer_blocks: int
+    head: str
 
 
-def _num_local_blocks(state: Mapping[str, Tensor]) -> int:
-    return _count(state, r"^model1_2\.(\d+)\.conv_block\.1\.weight$")
+def _sequence(state: Iterable[str]) -> _Sequence:
+    """Returns what the places of the keys tell, not how many there are: a key that is missing is then told by name."""
+    keys = list(state)
+    places, blocks = numbers(keys, r"^model\.(\d+)\."), numbers(keys, r"^model\.(\d+)\.conv_block\.")
+    local = max(numbers(keys, r"^model1_2\.(\d+)\.conv_block\."), default=-1) + 1
+    num_enhancers = max(numbers(keys, r"^model(\d+)_[12]\."), default=0)
+    num_blocks = blocks[-1] - blocks[0] + 1 if blocks else 0
+    # The blocks lie behind pad, convolution, norm, ReLU and three modules for each halving. Without any (an encoder),
+    # as many follow for the doublings, then pad and head, which the trunk of an enhancer has not.
+    num_down = (blocks[0] - 4) // 3 if blocks else (places[-1] - (1 if num_enhancers else 5)) // 6
+    head = f"model{num_enhancers}_2.{local + 4}" if num_enhancers else f"model.{5 + 6 * num_down + num_blocks}"
+    return _Sequence(max(num_down, 0), num_blocks, num_enhancers, local, head)

@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 
 from scenebrush.errors import ModelError
-from scenebrush.methods.checkpoints import Converted, States, label_channels
+from scenebrush.methods.checkpoints import Converted, States, label_channels, read_encoder
 from scenebrush.methods.pix2pixhd.config import Pooling
 from scenebrush.methods.pix2pixhd.conversion import networks_from_original
 from scenebrush.methods.pix2pixhd.original_keys import encoder_from_original, generator_from_original
@@ -32,13 +32,14 @@ def convert(states: States, label_set: LabelSet, options: Options) -> Converted:
     Raises:
         ModelError: a key that is missing, left over or of another shape; a label set of other classes.
     """
-    features = 0 if states.encoder is None else encoder_from_original(states.encoder).head.out_channels
+    encoder = None if states.encoder is None else read_encoder(encoder_from_original, states.encoder)
+    features = 0 if encoder is None else encoder.head.out_channels
     seen = generator_from_original(states.generator).in_channels
     try:
         channels = label_channels(seen - features, label_set, options.boundaries)
     except ModelError as error:
-        encoder = "are its encoder's" if features else "may be those of an encoder: then give *_net_E.pth too"
-        raise ModelError(f"{error}; of its {seen} channels {features or 3} {encoder}") from None
+        whose = "are its encoder's" if features else "may be those of an encoder: then give *_net_E.pth too"
+        raise ModelError(f"{error}; of its {seen} channels {features or 3} {whose}") from None
     networks = networks_from_original(states.generator, states.encoder, num_classes=channels.num_classes)
     networks.config = dataclasses.replace(networks.config, pooling=options.pooling)
     return Converted(networks.config, networks)

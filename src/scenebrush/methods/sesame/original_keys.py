@@ -32,7 +32,7 @@ _TO_ORIGINAL: Final = [
         (r"\.semantic_sequence\.", r".sem_sequence."),
     )
 ]
-_NORM_STATISTICS: Final = "spade_core.0.norm_0.param_free_norm.running_mean"  # what an instance norm has not
+_NORM_STATISTICS: Final = ".param_free_norm.running_mean"  # what an instance norm has not
 _METHOD: Final = "SESAME"
 _PREDICTION: Final = re.compile(r"^scales\.(\d+)\.prediction\.")
 
@@ -57,8 +57,8 @@ def to_original(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def generator_from_original(state: Mapping[str, Tensor]) -> SesameGenerator:
     """Returns the generator of the authors' `*_net_G.pth`, its options read off the shapes, the weights loaded."""
     state = plain_state(state)
-    first, last = take(state, "init_block.1.0.weight", _METHOD), take(state, "conv_img.weight", _METHOD)
-    hidden = take(state, "spade_core.0.norm_0.mlp_shared.0.weight", _METHOD)
+    first, last = take(state, "init_block.1.0.weight", _METHOD, 4), take(state, "conv_img.weight", _METHOD, 4)
+    hidden = take(state, "spade_core.0.norm_0.mlp_shared.0.weight", _METHOD, 4)
     width, condition = first.shape[0], hidden.shape[1]
     num_down = count(state, r"^downlayers\.(\d+)\.")
     residual = state.get("resnet_core.0.conv_block.4.0.weight")
@@ -76,7 +76,7 @@ def generator_from_original(state: Mapping[str, Tensor]) -> SesameGenerator:
             wide=residual is not None and residual.shape[0] != width * 2**num_down,
             image_channels=last.shape[0],
             first_channels=None if first.shape[1] == condition + last.shape[0] else first.shape[1],
-            norm=ParameterFreeBatchNorm if _NORM_STATISTICS in state else nn.InstanceNorm2d,
+            norm=ParameterFreeBatchNorm if any(k.endswith(_NORM_STATISTICS) for k in state) else nn.InstanceNorm2d,
         )
     generator.load_state_dict(from_original(state, generator), assign=True)
     return generator
