@@ -53,6 +53,25 @@ def test_features_are_torchvisions(name: VGGName) -> None:
         torch.testing.assert_close(value, network[: place + 1](image))
 
 
+def test_the_published_parameter_count() -> None:
+    """VGG19 up to relu5_1, what the perceptual loss needs; the thin plan above with 32 times the channels."""
+    channels, full = 3, {}
+    for place, step in enumerate(layer_plan("vgg19")):
+        if step:
+            full[f"features.{place}.weight"] = torch.empty(step, channels, 3, 3, device="meta")
+            full[f"features.{place}.bias"] = torch.empty(step, device="meta")
+            channels = step
+    buffers = dict(VGG(full).named_buffers())
+    names = list(VGG(full).layers)
+    needed = names[: names.index("relu5_1") + 1]
+    assert sum(buffers[f"{name}_{part}"].numel() for name in needed for part in ("weight", "bias")) == 12_944_960
+
+
+def layer_plan(name: str) -> list[int]:
+    """Returns the channels of the convolution at every place of torchvision's list, 0 for a ReLU or a pooling."""
+    return [width for step in PLANS[name] for width in ([0] if step == "M" else [32 * int(step), 0])]
+
+
 @pytest.mark.parametrize("name", ["vgg16", "vgg19"])
 def test_the_kind_is_told_by_the_tensors(name: VGGName) -> None:
     assert VGG(tensors(features(name))).name == name
