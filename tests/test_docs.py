@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from PIL import Image
 
 from scenebrush.cli import VERBS, main, split_verb
 from scenebrush.cli.parsing import parse
 from scenebrush.scene import LabelSet
 from scenebrush.scene.script import read_script
+from tests.methods.synthesizers import house, save_facades_model
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
@@ -73,6 +75,15 @@ def test_the_quickstart_runs(tmp_path, monkeypatch, capsys):
     for code in blocks(page, "python"):
         exec(compile(code, str(page), "exec"), {})
     assert Path("without-tree.labels.png").is_file() and Path("three-edits.png").is_file()
+
+
+def test_the_example_of_interactive_editing_runs(tmp_path, monkeypatch):
+    (code,) = blocks(ROOT / "docs" / "methods" / "pix2pixhd.md", "python")
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(house()).save("house.png")
+    save_facades_model(tmp_path / "runs" / "facades" / "model")
+    exec(compile(code, "pix2pixhd.md", "exec"), {})
+    assert {"window-0.png", "window-1.png", "house.jpg", "house.labels.png"} <= {p.name for p in tmp_path.iterdir()}
 
 
 def test_the_formats_page_holds_what_it_says(tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import torch
 
@@ -9,6 +11,7 @@ from scenebrush.methods.pix2pix.config import Pix2PixConfig
 from scenebrush.methods.pix2pix.networks import Pix2PixNetwork
 from scenebrush.methods.pix2pix.networks import build_network as build_pix2pix
 from scenebrush.methods.pix2pixhd.config import Pix2PixHDConfig
+from scenebrush.methods.pix2pixhd.folder import save_model
 from scenebrush.methods.pix2pixhd.networks import Pix2PixHDNetworks
 from scenebrush.methods.pix2pixhd.networks import build_networks as build_pix2pixhd
 from scenebrush.methods.pix2pixhd.styles import StyleBook
@@ -83,3 +86,24 @@ def photo_of(layout: Layout, seed: int = 0) -> np.ndarray:
     if layout.instance_map is not None:
         pixels[layout.instance_map == 2] = (20, 160, 60)
     return np.clip(pixels + np.random.default_rng(seed).normal(0, 4, pixels.shape), 0, 255).astype(np.uint8)
+
+
+def house() -> np.ndarray:
+    """Returns a label map in street_facades: a facade with two windows and a door-like shop, a street before it."""
+    labels = np.full((200, 240), 1, np.uint8)
+    labels[170:] = 7
+    labels[40:90, 55:85] = labels[40:90, 105:135] = 2
+    labels[130:170, 105:140] = 3
+    return labels
+
+
+def save_facades_model(folder: Path) -> None:
+    """Writes a model folder for `house`: random weights, two styles for every class."""
+    facades = LabelSet.load("street_facades")
+    torch.manual_seed(1)
+    config = Pix2PixHDConfig(
+        num_classes=len(facades.classes), num_features=3, width=2, num_downsamplings=2, num_blocks=1
+    )
+    styles = {index: torch.tensor([[0.5, 0.0, -0.5], [-0.5, 0.5, 0.0]]) for index in range(config.num_classes)}
+    book = StyleBook(3, styles, dict.fromkeys(styles, (2, 1)))
+    save_model(folder, build_pix2pixhd(config).eval(), facades, {}, CARD, styles=book)

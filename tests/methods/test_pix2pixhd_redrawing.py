@@ -101,20 +101,22 @@ def test_a_box_that_is_the_whole_picture_lacks_nothing_but_new_statistics() -> N
 
 
 def test_a_new_object_is_drawn_as_in_the_whole_new_picture(model: Pix2PixHDSynthesizer, layout: Layout) -> None:
+    layout = with_car(layout, (60, 110, 60, 40))
     looks = model.looks(layout)
     before, added = model.draw(layout, looks), with_car(layout)
     after, whole = model.redraw(before, added, looks), model.draw(added, looks)
     (x, y, width, height) = after.boxes[0]
     assert len(after.boxes) == 1 and width * height < 0.2 * layout.label_map.size
     assert np.array_equal(after.picture[outside(after)], before.picture[outside(after)])
-    here, car = np.s_[y : y + height, x : x + width], added.instance_map == 3
+    here, car = np.s_[y : y + height, x : x + width], added.instance_map == 4
     asked = apart(whole.picture, before.picture)[car].mean()
     assert asked > 10
-    assert apart(after.picture, whole.picture)[car].mean() < 0.6 * asked
-    assert apart(after.picture, whole.picture)[here].mean() < 0.4 * asked
+    assert apart(after.picture, whole.picture)[car].mean() < 0.35 * asked
+    assert apart(after.picture, whole.picture)[here].mean() < 0.3 * asked
 
 
 def test_with_the_statistics_kept_it_is_the_whole_picture(model: Pix2PixHDSynthesizer, layout: Layout) -> None:
+    layout = with_car(layout, (60, 110, 60, 40))
     looks, added = model.looks(layout), with_car(layout)
     before = model.draw(layout, looks)
     memory, styled = before.memory, model._styled(added, looks)
@@ -126,10 +128,11 @@ def test_with_the_statistics_kept_it_is_the_whole_picture(model: Pix2PixHDSynthe
         Box(0, 0, *SHAPE),
     )
     kept = (ideal[0].permute(1, 2, 0).numpy() + 1) * 127.5
-    assert apart(model.redraw(before, added, looks).picture, kept)[added.instance_map == 3].mean() < 1
+    assert apart(model.redraw(before, added, looks).picture, kept)[added.instance_map == 4].mean() < 1
 
 
 def test_the_seam_is_even(model: Pix2PixHDSynthesizer, layout: Layout) -> None:
+    layout = with_car(layout, (60, 110, 60, 40))
     looks = model.looks(layout)
     before = model.draw(layout, looks)
     after = model.redraw(before, with_car(layout), looks)
@@ -160,7 +163,9 @@ def test_another_number_of_an_object_is_no_change(
 
 
 def test_what_changed_earlier_and_near_is_drawn_again_with_it(model: Pix2PixHDSynthesizer, layout: Layout) -> None:
-    first = model.redraw(model.draw(layout, {}), with_car(layout), {})
+    start = model.draw(with_car(layout, (60, 110, 60, 40)), {})  # cars enough for a few more
+    layout = start.layout
+    first = model.redraw(start, with_car(layout), {})
     near, far = with_car(first.layout, (195, 62, 20, 20)), with_car(first.layout, (280, 120, 20, 20))
     assert model.redraw(first, near, {}).boxes[0][0] <= first.boxes[0][0]
     second = model.redraw(first, far, {})
@@ -174,6 +179,23 @@ def test_a_change_of_most_of_the_picture_draws_all(model: Pix2PixHDSynthesizer, 
     after = model.redraw(before, layout, {(ROAD, 0): 1})
     assert after.boxes == ((0, 0, SHAPE[1], SHAPE[0]),) and after.memory is not before.memory
     assert np.array_equal(after.picture, model.draw(layout, {(ROAD, 0): 1}).picture)
+
+
+def test_a_first_object_of_its_class_draws_all_unless_norms_are_fixed(layout: Layout, camvid: LabelSet) -> None:
+    bare = Layout(np.where(layout.label_map == CAR, ROAD, layout.label_map), camvid)
+    added, whole = with_car(bare), ((0, 0, SHAPE[1], SHAPE[0]),)
+    measuring = Pix2PixHDSynthesizer(networks(), camvid)
+    first = measuring.redraw(measuring.draw(bare, {}), added, {})
+    assert first.boxes == whole
+    assert measuring.redraw(first, with_car(added, (250, 110, 20, 20)), {}).boxes != whole
+    assert measuring.redraw(first, bare, {}).boxes != whole  # what goes leaves norms that the rest was drawn with
+    fixed = Pix2PixHDSynthesizer(networks(norm="batch"), camvid)
+    before, after = fixed.draw(bare, {}), fixed.draw(added, {})
+    local = fixed.redraw(before, added, {})
+    assert local.boxes != whole
+    car = added.label_map == CAR
+    assert apart(local.picture, after.picture)[car].mean() < 0.02 * apart(before.picture, after.picture)[car].mean()
+    assert apart(local.picture, after.picture).mean() < 0.2
 
 
 def test_without_a_memory_all_is_drawn(

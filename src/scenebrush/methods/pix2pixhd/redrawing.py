@@ -7,9 +7,11 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import torch
+from torch import nn
 
 from scenebrush.layers.layouts import object_map
-from scenebrush.methods.layout_arrays import picture
+from scenebrush.layers.norms import InstanceNorm
+from scenebrush.methods.layout_arrays import UNLABELLED, picture
 from scenebrush.methods.pix2pixhd.boundaries import instance_boundaries
 from scenebrush.methods.pix2pixhd.networks import Pix2PixHDNetworks
 from scenebrush.methods.pix2pixhd.parts import render_part
@@ -18,12 +20,18 @@ from scenebrush.methods.pix2pixhd.strips import Strips, Trace, render_traced
 from scenebrush.methods.pix2pixhd.windows import Box, boxes_around, paste
 
 REACH: Final = 4
-"""How far around a change is drawn, in pixels of the coarsest level. With random weights what the change would do
-beyond that amounts to .1 to .3 of 255 steps in the object itself, a twentieth of what the kept norms make out."""
+"""How far around a change is drawn, in pixels of the coarsest level. What the change does beyond that, and does not do
+here, is seen in the object itself by .1 to .3 of 255 steps, with random weights."""
 LARGEST_SHARE: Final = 0.5
 """Of the picture. Where more than that is to be drawn again, all of it is: the norms are measured anew then."""
+GROWTH: Final = 2
+"""Where norms measure the picture and a class comes to fill more than so many times what it did in the last one that
+was drawn whole, all is drawn, too: kept norms, which know no car, would let a first one look as none does (off by 40 to
+60 steps, random weights)."""
+SPECK: Final = 1e-4
+"""Of the picture. A class that fills less does not count as grown: off by 4 of 31 steps, .07 % by 30 of 54."""
 LARGEST: Final = 2**21
-"""Pixels of a picture, at width 64, whose maps are kept: 2.5 GB. Larger ones are always drawn whole."""
+"""Pixels of a picture, at width 64, whose maps are kept: 2.7 GB. Larger ones are always drawn whole."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +80,7 @@ def draw_again(
     reach = REACH * generator.divisor
     boxes = boxes_around(changed | changes(memory.layout, layout), reach, generator.divisor)
     boxes = [box for box in boxes if changed[box.slices].any()]
-    if sum(box.pixels for box in boxes) > LARGEST_SHARE * changed.size:
+    if _too_much(boxes, changed.size) or (boxes and _measures(generator) and _outgrown(memory.layout, layout)):
         return draw_whole(networks, _cut(layout, Box(0, 0, *old.shape[:2])))
     new = old.copy()
     for box in boxes:
@@ -92,6 +100,22 @@ def changes(one: StyledLayout, other: StyledLayout) -> np.ndarray:
     if one.styles is not None and other.styles is not None:
         changed |= (one.styles != other.styles).any(1, keepdim=True)
     return np.asarray(changed[0, 0].numpy())
+
+
+def _too_much(boxes: list[Box], size: int) -> bool:
+    return sum(box.pixels for box in boxes) > LARGEST_SHARE * size
+
+
+def _measures(generator: nn.Module) -> bool:
+    """Returns whether norms take the moments of the picture, as all do but batch norms in evaluation mode."""
+    norms = [module for module in generator.modules() if isinstance(module, InstanceNorm | nn.BatchNorm2d)]
+    return any(norm.training or isinstance(norm, InstanceNorm) for norm in norms)
+
+
+def _outgrown(whole: StyledLayout, layout: StyledLayout) -> bool:
+    """Returns whether a class fills so much more than in the picture drawn whole that its norms will not do."""
+    before, after = (torch.bincount(one.label_map.flatten(), minlength=UNLABELLED + 1) for one in (whole, layout))
+    return bool(((after > GROWTH * before) & (after > SPECK * layout.label_map.numel())).any())
 
 
 def _input(networks: Pix2PixHDNetworks, layout: StyledLayout, box: Box) -> torch.Tensor:
