@@ -22,15 +22,23 @@ from scenebrush.cli import main as scenebrush
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "results.md"
 EDITORS = ("sesame-street", "drawn=sesame-street?guide=off", "canvas", "nearest", "mean", "telea")
+ALL = ("sesame-street", "drawn=sesame-street?guide=off", "spade-sesame-street", "canvas", "nearest", "mean", "telea")
+FACADES = ("pix2pixhd-facades", "canvas", "nearest", "mean", "telea")
 TABLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "camvid-add": (EDITORS, ("--data", "camvid", "--task", "add")),
-    "camvid-erase": (EDITORS, ("--data", "camvid", "--task", "erase")),
+    "camvid-add": (ALL, ("--data", "camvid", "--task", "add")),
+    "camvid-erase": (ALL, ("--data", "camvid", "--task", "erase")),
     "camvid-add-silhouette": (EDITORS, ("--data", "camvid", "--task", "add-silhouette", "-n", "60")),
     "camvid-erase-silhouette": (EDITORS, ("--data", "camvid", "--task", "erase-silhouette", "-n", "60")),
     "camvid-manipulate": (EDITORS, ("--data", "camvid", "--task", "manipulate", "-n", "60")),
     "toy-erase": (EDITORS, ("--task", "toy-erase", "-n", "60", "--segmenter", "none")),
     "toy-add": (EDITORS, ("--task", "toy-add", "-n", "60", "--segmenter", "none")),
-    "camvid-synthesize": (("sesame-street",), ("--data", "camvid", "--task", "synthesize", "-n", "40")),
+    "facades-add": (FACADES, ("--data", "street_facades", "--task", "add", "-n", "60")),
+    "facades-erase": (FACADES, ("--data", "street_facades", "--task", "erase", "-n", "60")),
+    "camvid-synthesize": (("spade-sesame-street", "sesame-street"), ("--data", "camvid", "--task", "synthesize")),
+    "facades-synthesize": (
+        ("pix2pixhd-facades",),
+        ("--data", "street_facades", "--task", "synthesize", "-n", "60", "--size", "256"),
+    ),
     "camvid-segment": (("deeplab-cityscapes",), ("--data", "camvid", "--task", "segment")),
 }
 """Table -> the methods and the other words of `scenebrush compare`; data sets are folders of --data-root."""

@@ -50,3 +50,18 @@ def test_the_generators_gradient_is_clipped_and_its_norm_told(
     assert float(state.step_generator(fabric, recipe)) == pytest.approx(12)
     assert seen == [pytest.approx(kept, rel=1e-5)]
     assert weight.grad is None
+
+
+def test_a_weight_that_was_frozen_is_averaged_from_its_first_step_on(tiny_recipe: dict[str, Any]) -> None:
+    *_, state = begin(tiny_recipe)
+    (weight,) = state.generator.parameters()
+    (averaged,) = state.averaged.parameters()
+    weight.requires_grad_(False).fill_(9.0)  # a random start, frozen for 500 steps
+    for state.step in range(500):
+        state.average(0.999)
+    assert float(averaged) == 9
+    weight.data.fill_(1.0)
+    weight.requires_grad_(True)
+    for state.step in range(500, 530):
+        state.average(0.999)
+    assert float(averaged) == pytest.approx(1, abs=1e-3)  # with the run's own decay, 0.98 at step 500, 5.4 were left

@@ -233,3 +233,42 @@ def test_instances_are_seen_as_boundaries(tmp_path: Path) -> None:
     assert batch.layouts.image.shape == (2, 3, 32, 64)
     assert float(batch.layouts.image.min()) >= -1
     assert int(batch.layouts.instance_map.max()) > 0
+
+
+def test_training_begins_with_a_model(runs: dict[str, Path], toy_data: Path) -> None:
+    for method, data in RECIPES.items():
+        trainee = build_trainee(
+            Recipe.parse({**data, "start_from": str(runs[method] / "model")}, "test"), toy_data, None
+        )
+        weights = load_file(runs[method] / "model" / "model.safetensors")
+        state = trainee.generator.state_dict()
+        assert all(torch.equal(state[key], value.to(state[key].dtype)) for key, value in weights.items())
+
+
+def test_finer_levels_begin_on_a_coarser_model(toy_data: Path, tmp_path: Path) -> None:
+    config = RECIPES["pix2pixhd"]["config"]
+    coarse = recipe("pix2pixhd", {**config, "num_enhancers": 0}, [stage(steps=1, losses=GAN, pictures=SMALL)])
+    run_recipe(Recipe.parse(coarse, "test"), toy_data, tmp_path / "run", accelerator="cpu")
+    fine = Recipe.parse({**RECIPES["pix2pixhd"], "start_from": str(tmp_path / "run" / "model")}, "test")
+    state = build_trainee(fine, toy_data, None).generator.state_dict()
+    weights = load_file(tmp_path / "run" / "model" / "model.safetensors")
+    assert all(torch.equal(state[key], value.to(state[key].dtype)) for key, value in weights.items())
+
+
+@pytest.mark.parametrize(
+    ("method", "changed", "start", "told"),
+    [
+        ("spade", {}, "pix2pix", "is a model of 'pix2pix', the recipe trains 'spade'"),
+        ("spade", {"width": 3}, "spade", "does not fit the recipe's config: .*; give config the sizes of"),
+        ("spade", {"style": False}, "spade", "does not fit the recipe's config"),
+        ("spade", {}, "canvas", "is a model of 'canvas'"),
+        ("spade", {}, "nowhere", "unknown model 'nowhere'"),
+    ],
+)
+def test_a_start_that_does_not_fit_is_told(
+    runs: dict[str, Path], toy_data: Path, method: str, changed: dict[str, Any], start: str, told: str
+) -> None:
+    model = str(runs[start] / "model") if start in runs else start
+    data = {**RECIPES[method], "config": {**RECIPES[method]["config"], **changed}, "start_from": model}
+    with pytest.raises(ModelError, match=told):
+        build_trainee(Recipe.parse(data, "test"), toy_data, None)

@@ -104,6 +104,7 @@ class Recipe(_Strict):
     """One training run.
 
     `config` is the method's own configuration (its frozen dataclass); `label_set` the name of the data's label set;
+    `start_from` a model, by name or folder, whose weights the generator begins with (the discriminator begins new);
     `ema` the decay of the averaged generator, which is what is exported (0 = the last one). Every `log_every` steps
     the losses are written, every `sample_every` steps a sheet of samples, every `checkpoint_every` steps a checkpoint.
     """
@@ -112,6 +113,7 @@ class Recipe(_Strict):
     method: Literal["pix2pix", "pix2pixhd", "sesame", "spade"]
     label_set: str
     config: dict[str, Any] = {}
+    start_from: str | None = None
     stages: list[Stage] = Field(min_length=1)
     optimizer: OptimizerSpec = OptimizerSpec()
     ema: float = Field(default=0.999, ge=0, lt=1)

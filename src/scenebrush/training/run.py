@@ -11,6 +11,7 @@ from scenebrush.methods.pix2pix.trainee import Pix2PixTrainee
 from scenebrush.methods.pix2pixhd.trainee import Pix2PixHDTrainee
 from scenebrush.methods.sesame.trainee import SesameTrainee
 from scenebrush.methods.spade.trainee import SpadeTrainee
+from scenebrush.methods.warm_start import start_from
 from scenebrush.scene.label_set import LabelSet
 from scenebrush.training.loop import Outcome, Report, train
 from scenebrush.training.recipe import EDITING, Recipe
@@ -66,15 +67,22 @@ def check_data(recipe: Recipe, data: Path) -> None:
 def build_trainee(recipe: Recipe, data: Path, cache: Path | None) -> Trainee:
     """Returns the method's networks, data and losses for a recipe; `cache` as in `run_recipe`.
 
-    What does not hold together raises `RecipeError`, before any data is read.
+    What does not hold together raises `RecipeError`, before any data is read; a model to start from that does not fit,
+    `ModelError`.
     """
     check_data(recipe, data)
     half = recipe.precision == "bf16-mixed"
+    trainee: Trainee
     if recipe.method in EDITING:
         windows = [(stage.windows.model_dump(), stage.losses) for stage in recipe.stages]
-        return SesameTrainee(recipe.config, windows, data, seed=recipe.seed, cache=cache, half=half)
-    stages = [PictureStage(stage.pictures.model_dump(), stage.losses, stage.phase) for stage in recipe.stages]
-    return SYNTHESIZERS[recipe.method](recipe.config, stages, data, seed=recipe.seed, half=half)
+        trainee = SesameTrainee(recipe.config, windows, data, seed=recipe.seed, cache=cache, half=half)
+    else:
+        stages = [PictureStage(stage.pictures.model_dump(), stage.losses, stage.phase) for stage in recipe.stages]
+        trainee = SYNTHESIZERS[recipe.method](recipe.config, stages, data, seed=recipe.seed, half=half)
+    if recipe.start_from is not None:
+        label_set = LabelSet.load(data / "classes.json")
+        start_from(trainee.generator, recipe.start_from, method=recipe.method, label_set=label_set)
+    return trainee
 
 
 SYNTHESIZERS: dict[str, type[PictureTrainee]] = {

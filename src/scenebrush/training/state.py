@@ -33,6 +33,8 @@ class TrainingState:
     discriminator_optimizer: Optimizer | None
     memories: Mapping[str, Memory] = field(default_factory=dict)
     step: int = 0
+    frozen_until: dict[int, int] = field(default_factory=dict)
+    """By a parameter's place: the first step in which it was trained, where that is not step 0."""
 
     @classmethod
     def begin(cls, fabric: Fabric, recipe: Recipe, trainee: Trainee) -> TrainingState:
@@ -68,10 +70,22 @@ class TrainingState:
 
     @torch.no_grad()
     def average(self, decay: float) -> None:
-        """Moves the averaged generator; the decay grows from 0 so that the start is forgotten soon."""
-        decay = min(decay, (1 + self.step) / (10 + self.step))
-        ours, theirs = ([p.detach() for p in m.parameters()] for m in (self.averaged, self.generator))
-        torch._foreach_lerp_(ours, theirs, 1 - decay)
+        """Moves the averaged generator; the decay grows from 0 so that the start is forgotten soon.
+
+        The start of a weight that was frozen is the step that it is trained in first: else what a later phase trains
+        would be averaged with its random start.
+        """
+        groups: dict[int, tuple[list[torch.Tensor], list[torch.Tensor]]] = {}
+        pairs = zip(self.averaged.parameters(), self.generator.parameters(), strict=True)
+        for index, (own, other) in enumerate(pairs):
+            if not other.requires_grad:
+                self.frozen_until[index] = self.step + 1
+            ours, theirs = groups.setdefault(self.frozen_until.get(index, 0), ([], []))
+            ours.append(own.detach())
+            theirs.append(other.detach())
+        for first, (ours, theirs) in groups.items():
+            done = self.step - first  # -1 for what is frozen: its average is itself
+            torch._foreach_lerp_(ours, theirs, 1 - min(decay, (1 + done) / (10 + done)))
         for own, other in zip(self.averaged.buffers(), self.generator.buffers(), strict=True):
             own.copy_(other)
 
@@ -95,17 +109,21 @@ class TrainingState:
 
     def save(self, folder: Path, seconds: float) -> None:
         """Writes a checkpoint into a folder."""
-        save_checkpoint(folder, self.step, self._kept(), self._optimizers(), {"seconds": seconds})
+        save_checkpoint(folder, self.step, self._kept(), self._optimizers(), self._facts(seconds))
 
     def load(self, path: Path) -> float:
         """Fills itself from a checkpoint; returns the seconds trained before it."""
         facts = load_checkpoint(path, self._kept(), self._optimizers())
         self.step = int(facts["step"])
+        self.frozen_until = {int(place): int(step) for place, step in facts.get("frozen_until", {}).items()}
         return float(facts["seconds"])
 
     def _modules(self) -> Mapping[str, nn.Module]:
         modules = {"generator": _unwrapped(self.generator), "averaged": self.averaged}
         return modules if self.discriminator is None else modules | {"discriminator": _unwrapped(self.discriminator)}
+
+    def _facts(self, seconds: float) -> dict[str, Any]:
+        return {"seconds": seconds, "frozen_until": self.frozen_until}
 
     def _kept(self) -> Mapping[str, nn.Module | Memory]:
         return {**self._modules(), **{f"memory-{name}": memory for name, memory in self.memories.items()}}
