@@ -33,3 +33,11 @@ def test_canvas_megapixel_fills_a_hole_of_the_size_asked_for(tmp_path: Path) -> 
     assert "| canvas |" in printed
     assert "| telea |" in printed
     assert json.loads((tmp_path / "out.json").read_text())["hole"] == 2500
+
+
+def test_pix2pixhd_full_width_compares_with_the_plain_graph(tmp_path: Path) -> None:
+    size = ("--width", "64", "--height", "64", "--channels", "4", "--strips", "--out", str(tmp_path / "out.json"))
+    printed = run("pix2pixhd_full_width.py", *size, "--precisions", "float32")
+    assert "| G1 float32 | ours |" in printed and "| G1+G2 float32 | plain graph |" in printed
+    rows = json.loads((tmp_path / "out.json").read_text())["rows"]
+    assert len(rows) == 6 and all(row["peak_gib"] > 0 and row["difference"] < 2e-4 for row in rows)

@@ -95,5 +95,5 @@ def _mean_square(x: Tensor) -> Tensor:
     """Returns the mean of x^2 over the pixels, (B, C, 1, 1), its squares never stored whole: fresh memory is slow."""
     batch, channels, height, width = x.shape
     rows = max(_AT_ONCE // (batch * channels * width), 1)
-    sums = [part.square().sum((2, 3), keepdim=True) for part in x.split(rows, 2)]
+    sums = [part.square().sum((2, 3), keepdim=True) for part in torch.split(x, rows, 2)]
     return torch.stack(sums).sum(0) / (height * width)

@@ -73,8 +73,8 @@ class ResidualBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Returns (B, C, H, W) for x of the same shape."""
         y = F.relu_(self.norm_0(self.convolution_0(reflect(x, 1))))
-        y = self.norm_1(self.convolution_1(reflect(y, 1)))
-        return y.add_(x)  # no gradient needs what the norm gave
+        total: Tensor = self.norm_1(self.convolution_1(reflect(y, 1)))
+        return total.add_(x)  # no gradient needs what the norm gave
 
 
 def reflect(x: Tensor, pixels: int) -> Tensor:
