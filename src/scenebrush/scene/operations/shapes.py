@@ -90,6 +90,7 @@ def stroke_mask(points: Sequence[Point], width: float, shape: tuple[int, int]) -
     canvas = Image.new("1", (shape[1], shape[0]))
     draw, radius = ImageDraw.Draw(canvas), (width - 1) / 2
     draw.line([(float(x), float(y)) for x, y in points], fill=1, width=round(width))
+    draw.point([(round(x), round(y)) for x, y in points], fill=1)  # an ellipse of one pixel is none
     for x, y in points:
         draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=1)
     mask = np.asarray(canvas).copy()
