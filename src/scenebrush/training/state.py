@@ -86,8 +86,8 @@ class TrainingState:
         for first, (ours, theirs) in groups.items():
             done = self.step - first  # -1 for what is frozen: its average is itself
             torch._foreach_lerp_(ours, theirs, 1 - min(decay, (1 + done) / (10 + done)))
-        for own, other in zip(self.averaged.buffers(), self.generator.buffers(), strict=True):
-            own.copy_(other)
+        for buffer, theirs_now in zip(self.averaged.buffers(), self.generator.buffers(), strict=True):
+            buffer.copy_(theirs_now)
 
     @contextmanager
     def frozen_discriminator(self) -> Iterator[None]:
