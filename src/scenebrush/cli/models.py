@@ -40,5 +40,7 @@ def run(arguments: Arguments, argv: Sequence[str]) -> None:
             ]
         )
         return
-    for card in cards:
-        say(f"{card.name:<16} {card.label_set or 'any label set':<16} {card.summary}".rstrip())
+    sets = [card.label_set or "any label set" for card in cards]
+    wide = max(len(card.name) for card in cards), max(map(len, sets))
+    for card, label_set in zip(cards, sets, strict=True):
+        say(f"{card.name:<{wide[0]}}  {label_set:<{wide[1]}}  {card.summary}".rstrip())
