@@ -80,24 +80,24 @@ def main(settings: Settings) -> None:
     print(f"{size}, {settings.threads} threads, median of {settings.runs}\n{machine()}, torch {torch.__version__}\n")
     print("| network | what | wall s | CPU s | CPU / plain | peak GiB | largest difference |")
     print("|---|---|---|---|---|---|---|")
-    rows = [row for name in settings.networks for kind in settings.precisions for row in measure(settings, name, kind)]
+    cases = [(name, precision) for name in settings.networks for precision in settings.precisions]
+    # First, while this process is small: a child's highest memory counts from what it was forked with.
+    peaks = {case: peaks_alone(settings, *case) for case in cases}
+    rows = [row for case in cases for row in measure(settings, *case, peaks[case])]
     if settings.out:
         document = {"machine": machine(), "settings": {**asdict(settings), "out": str(settings.out)}, "rows": rows}
         settings.out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 
-def measure(settings: Settings, name: str, precision: str) -> list[dict[str, object]]:
+def measure(settings: Settings, name: str, precision: str, peaks: dict[str, float]) -> list[dict[str, object]]:
     """Returns a row for each way to draw with one network in one precision, and prints them."""
-    # First, while this process is small: a child's highest memory counts from what it was forked with.
-    ways = (OURS, PLAIN, STRIPS) if settings.strips else (OURS, PLAIN)
-    peaks = {way: peak_alone(settings, name, precision, way) for way in ways if settings.memory}
     networks = build(settings, name, precision)
     parameters = sum(p.numel() for p in networks.generator.parameters())
     check_count(parameters, settings, name)
     plain = plain_graph(networks, settings)
     jobs, pictures = drawing(networks, plain, made_up_labels(settings)), dict[str, Tensor]()
     with torch.inference_mode():
-        times = interleaved({way: keeping(pictures, way, jobs[way]) for way in ways}, settings.runs)
+        times = interleaved({way: keeping(pictures, way, jobs[way]) for way in ways(settings)}, settings.runs)
     rows = []
     for way, timing in times.items():
         apart = float((pictures[way].float() - pictures[PLAIN].float()).abs().max())
@@ -171,6 +171,16 @@ def report(
     print(f"| {network} | {way} | {times} | {memory} | {apart:.1e} |", flush=True)
     facts = {"network": network, "way": way, "wall": timing.wall, "cpu": timing.cpu, "cpu_of_plain": ratio}
     return {**facts, "peak_gib": peak, "difference": apart}
+
+
+def ways(settings: Settings) -> tuple[str, ...]:
+    """Returns the ways to draw that are compared."""
+    return (OURS, PLAIN, STRIPS) if settings.strips else (OURS, PLAIN)
+
+
+def peaks_alone(settings: Settings, name: str, precision: str) -> dict[str, float]:
+    """Returns the highest memory of each way to draw, in GiB; nothing where it was not asked for."""
+    return {way: peak_alone(settings, name, precision, way) for way in ways(settings) if settings.memory}
 
 
 def peak_alone(settings: Settings, name: str, precision: str, way: str) -> float:
