@@ -15,6 +15,7 @@ from scenebrush.methods.pix2pixhd.discriminator import MultiscaleDiscriminator
 from scenebrush.methods.pix2pixhd.encoder import FeatureEncoder
 from scenebrush.methods.pix2pixhd.generator import CoarseToFineGenerator
 from scenebrush.methods.pix2pixhd.networks import build_discriminator, build_networks
+from scenebrush.methods.pix2pixhd.strips import Strips
 
 TINY = Pix2PixHDConfig(
     num_classes=4, num_features=3, width=8, num_downsamplings=2, num_blocks=1, encoder_width=4, encoder_downsamplings=2
@@ -187,3 +188,12 @@ def test_instance_norm_takes_a_style_away_that_is_the_same_everywhere() -> None:
     labels = torch.randint(0, 4, (1, 16, 16))
     everywhere = networks.synthesize(labels, styles=torch.ones(1, 3, 16, 16))
     assert torch.allclose(everywhere, networks.synthesize(labels), atol=1e-4)
+
+
+def test_a_model_in_bfloat16_draws_with_and_without_strips() -> None:
+    networks = build_networks(TINY).eval()
+    labels = torch.arange(24).view(1, 1, 24, 1).expand(1, 1, 24, 32) // 6
+    wanted = networks.synthesize(labels)
+    networks.bfloat16()
+    for strips in (None, Strips(200)):
+        assert (networks.synthesize(labels, strips=strips).float() - wanted).abs().max() < 0.1

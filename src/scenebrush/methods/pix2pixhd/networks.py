@@ -109,7 +109,8 @@ class Pix2PixHDNetworks(nn.Module):
             layout = layout._replace(styles=none)
         layout, padding = layout.padded(self.generator.divisor, self.generator.smallest)
         if strips is None:
-            picture = self.generator(self.input(layout).contiguous(memory_format=torch.channels_last))
+            seen = self.input(layout).to(next(self.generator.parameters()).dtype)  # of a model in bfloat16, say
+            picture = self.generator(seen.contiguous(memory_format=torch.channels_last))
         else:
             pictures = [render(self.generator, LayoutRows(one, self.input), strips) for one in layout.samples()]
             picture = torch.cat(pictures)
