@@ -22,16 +22,18 @@ from scenebrush.cli import main as scenebrush
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "results.md"
 EDITORS = ("sesame-street", "drawn=sesame-street?guide=off", "canvas", "nearest", "mean", "telea")
-ALL = ("sesame-street", "drawn=sesame-street?guide=off", "spade-sesame-street", "canvas", "nearest", "mean", "telea")
+SYNTHESIZERS = ("spade-sesame-street", "sesame-street", "canvas")
 FACADES = ("pix2pixhd-facades", "canvas", "nearest", "mean", "telea")
 TABLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "camvid-add": (ALL, ("--data", "camvid", "--task", "add")),
-    "camvid-erase": (ALL, ("--data", "camvid", "--task", "erase")),
+    "camvid-add": (EDITORS, ("--data", "camvid", "--task", "add")),
+    "camvid-erase": (EDITORS, ("--data", "camvid", "--task", "erase")),
     "camvid-add-silhouette": (EDITORS, ("--data", "camvid", "--task", "add-silhouette", "-n", "60")),
     "camvid-erase-silhouette": (EDITORS, ("--data", "camvid", "--task", "erase-silhouette", "-n", "60")),
     "camvid-manipulate": (EDITORS, ("--data", "camvid", "--task", "manipulate", "-n", "60")),
     "toy-erase": (EDITORS, ("--task", "toy-erase", "-n", "60", "--segmenter", "none")),
     "toy-add": (EDITORS, ("--task", "toy-add", "-n", "60", "--segmenter", "none")),
+    "camvid-add-by-synthesis": (SYNTHESIZERS, ("--data", "camvid", "--task", "add", "-n", "60")),
+    "camvid-erase-by-synthesis": (SYNTHESIZERS, ("--data", "camvid", "--task", "erase", "-n", "60")),
     "facades-add": (FACADES, ("--data", "street_facades", "--task", "add", "-n", "60")),
     "facades-erase": (FACADES, ("--data", "street_facades", "--task", "erase", "-n", "60")),
     "camvid-synthesize": (("spade-sesame-street", "sesame-street"), ("--data", "camvid", "--task", "synthesize")),
@@ -87,7 +89,7 @@ def command(name: str, settings: Settings) -> list[str]:
     data = list(words)
     if "--data" in data:
         data[data.index("--data") + 1] = str(settings.data_root / data[data.index("--data") + 1])
-    engine = [f"migan=onnx:{settings.migan}"] if settings.migan is not None and len(methods) > 1 else []
+    engine = [f"migan=onnx:{settings.migan}"] if settings.migan is not None and methods == EDITORS else []
     threads = [] if settings.threads is None else ["--threads", str(settings.threads)]
     return ["compare", *methods, *engine, *data, *threads, "-o", str(settings.out / name)]
 

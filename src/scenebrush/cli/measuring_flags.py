@@ -34,6 +34,8 @@ class MeasuringFlags:
     """Side of the windows; of whole pictures the shorter side."""
     context: Annotated[float | None, arg(metavar="FACTOR")] = None
     """The papers' windows, so many times the hole's longer side and resized (3). Without: the photo's own scale."""
+    least_object: Annotated[int, arg(metavar="PIXELS")] = 24
+    """add and erase: the longer side of the smallest object that a hole is made for, or shaped like."""
     seed: Annotated[int, arg(metavar="N")] = 0
     """Of everything that is drawn: the same seed, the same cases and intervals."""
     segmenter: Annotated[str, arg(metavar="NAME")] = "auto"
@@ -76,7 +78,7 @@ def measure(flags: MeasuringFlags, methods: dict[str, str], baseline: str | None
         raise InputError(f"task {task.name} is measured on real photos; name a scene folder with --data")
     if flags.threads is not None:
         torch.set_num_threads(flags.threads)
-    sample = Sample(flags.data, flags.split, flags.n, flags.size, flags.context, flags.seed)
+    sample = Sample(flags.data, flags.split, flags.n, flags.size, flags.context, flags.seed, flags.least_object)
     label_set = task.label_set(sample)
     segmenter = None if flags.segmenter == "none" else flags.segmenter
     figures = Figures(not flags.no_fid, flags.vgg, flags.patches, segmenter, flags.threads)

@@ -39,6 +39,7 @@ def report_of(outcome: Outcome, methods: dict[str, str] | None = None) -> dict[s
             "n": len(outcome.cases),
             "size": sample.size,
             "context": sample.context,
+            "least_object": sample.least_object,
             "seed": sample.seed,
         },
         "segmenter": outcome.segmenter,

@@ -130,6 +130,15 @@ def test_windows_know_their_surroundings(streets: Path) -> None:
         assert (case.surroundings.photo[y0:y1, x0:x1] == case.before).all()
 
 
+@pytest.mark.parametrize("name", ["add", "add-silhouette"])
+def test_large_objects_alone(streets: Path, name: str) -> None:
+    def longest(least: int) -> list[int]:
+        cases = TASKS[name].cases(Sample(streets, n=4, size=96, least_object=least))
+        return [max(np.ptp(np.nonzero(case.edit.hole), axis=1) + 1) for case in cases]
+
+    assert min(longest(8)) < 40 <= min(longest(40))
+
+
 def test_wrong_samples_are_named(streets: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"0 pictures to measure \(n = 0\); ask for at least 1"):
         Sample(streets, n=0)

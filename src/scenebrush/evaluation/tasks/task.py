@@ -25,6 +25,8 @@ class Sample:
         context: None = windows at the photo's own scale; a number = the papers' protocol, side = context x the
             box's longer side, resized to `size`.
         seed: of everything that is drawn.
+        least_object: `add` and `erase` only: the longer side, in pixels of the photo, of the smallest object that a
+            hole is made for, or shaped like.
     """
 
     data: Path | None = None
@@ -33,6 +35,7 @@ class Sample:
     size: int = 128
     context: float | None = None
     seed: int = 0
+    least_object: int = 24
 
     def __post_init__(self) -> None:
         if self.n < 1:

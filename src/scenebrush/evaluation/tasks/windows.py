@@ -13,7 +13,16 @@ from scenebrush.evaluation.tasks.task import Sample, Task
 
 def _cases(task: WindowTask, sample: Sample) -> list[EditCase]:
     photos = sample.photos
-    windows = measuring_windows(photos, "", task, sample.n, sample.seed, sample.size, context=sample.context)
+    windows = measuring_windows(
+        photos,
+        "",
+        task,
+        sample.n,
+        sample.seed,
+        sample.size,
+        context=sample.context,
+        least_object=sample.least_object,
+    )
     by_stem = {photo.stem: photo.photo for photo in photos.photos}
     return [edit_case(window, photos.label_set, by_stem[window.stem]) for window in windows]
 
