@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,23 @@ from scenebrush.layers.discriminators import ConditionalDiscriminator
 from scenebrush.layers.layouts import LayoutBatch
 from scenebrush.losses.divergence import kl_to_standard_normal
 from scenebrush.losses.feature_adversary import Seen
-from scenebrush.methods.picture_training import PictureBatch, PictureStage, PictureTrainee, picture_losses, weighted
+from scenebrush.methods.picture_training import (
+    PictureBatch,
+    PictureStage,
+    PictureTrainee,
+    collate,
+    picture_losses,
+    weighted,
+)
 from scenebrush.methods.settings import checked_settings
 from scenebrush.methods.spade.config import SpadeConfig
 from scenebrush.methods.spade.folder import save_model
 from scenebrush.methods.spade.networks import Drawing, SpadeNetworks, build_discriminator, build_networks
 from scenebrush.methods.spade.objective import LossWeights, Objective
+from scenebrush.methods.spade.styles import standardise_styles
 from scenebrush.scene.label_set import LabelSet
+
+_ENCODED_AT_ONCE = 8
 
 
 class SpadeTrainee(PictureTrainee):
@@ -82,7 +93,17 @@ class SpadeTrainee(PictureTrainee):
 
     def save(self, generator: nn.Module, folder: Path, facts: Mapping[str, Any], card: str) -> None:
         assert isinstance(generator, SpadeNetworks)
+        if self.config.style:
+            generator = copy.deepcopy(generator)  # the run may go on
+            standardise_styles(generator, self._photos(next(generator.parameters()).device))
         save_model(folder, generator, self.label_set, facts, card)
+
+    def _photos(self, device: torch.device) -> Iterator[Tensor]:
+        """Yields all photos of the last stage's split, whole, in small batches."""
+        stream = self.streams[-1]
+        for first in range(0, len(stream.photos), _ENCODED_AT_ONCE):
+            chosen = range(first, min(first + _ENCODED_AT_ONCE, len(stream.photos)))
+            yield collate([stream.whole(i) for i in chosen], self.label_set).image.to(device)
 
     def _objective(self) -> Objective:
         judge = self.judge if isinstance(self.judge, ConditionalDiscriminator) else None
