@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from scenebrush.data.toy import write_toy_folder
 from scenebrush.errors import ModelError, RecipeError
+from scenebrush.layers.discriminators.feature_heads import CHANNELS
+from scenebrush.layers.vgg import layer_indices
 from scenebrush.methods import load_synthesizer
 from scenebrush.methods.pix2pixhd.trainee import Pix2PixHDTrainee
 from scenebrush.scene.label_set import LabelSet
@@ -184,6 +186,33 @@ def test_learning_lowers_the_loss(toy_data: Path, tmp_path: Path) -> None:
     run_recipe(Recipe.parse(data, "test"), toy_data, tmp_path / "run", accelerator="cpu")
     losses = [json.loads(line)["l1"] for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     assert np.mean(losses[-5:]) < 0.4 * losses[0]
+
+
+@pytest.mark.parametrize("method", ["spade", "pix2pixhd"])
+def test_training_on_vgg_features(toy_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str) -> None:
+    """Generator and discriminator move, on a random square of the pictures; a VGG of random weights will do."""
+    rng, tensors, before = torch.Generator().manual_seed(0), {}, 3
+    for layer, index in layer_indices("vgg16").items():
+        width = CHANNELS[int(layer[4]) - 1]
+        tensors[f"features.{index}.weight"] = torch.randn(width, before, 3, 3, generator=rng) * (2 / before / 9) ** 0.5
+        tensors[f"features.{index}.bias"] = torch.zeros(width)
+        before = width
+    save_file(tensors, tmp_path / "vgg16.safetensors")
+    monkeypatch.setenv("SCENEBRUSH_ASSETS", str(tmp_path))
+    config = {k: v for k, v in RECIPES[method]["config"].items() if not k.startswith(("discriminator_layers", "pool"))}
+    losses = {"perceptual": 1.0, "reconstruction": 1.0, "crop": 32}
+    data = recipe(method, {**config, "discriminator": "features"}, [stage(steps=2, losses=losses)])
+    parsed = Recipe.parse(data, "test")
+    trainee = build_trainee(parsed, toy_data, None)
+    assert trainee.discriminator is not None
+    networks = (trainee.generator, trainee.discriminator)
+    first = [[p.detach().clone() for p in network.parameters()] for network in networks]
+    train(parsed, trainee, tmp_path / "run", accelerator="cpu")
+    for before_it, network in zip(first, networks, strict=True):
+        assert any(not torch.equal(a, b) for a, b in zip(before_it, network.parameters(), strict=True))
+    line = json.loads((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()[-1])
+    assert {"perceptual", "reconstruction", "adversarial", "d_fake", "d_real"} <= line.keys()
+    assert "feature_matching" not in line
 
 
 def test_the_feature_discriminator_needs_vgg(toy_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,6 +27,7 @@ from scenebrush.methods.settings import AnySettings, checked_losses
 from scenebrush.scene.label_set import LabelSet
 
 SAMPLES = 6
+_AT_ONCE = 8  # photos that are encoded together
 
 CARD = """# {name}
 
@@ -102,6 +103,10 @@ class PictureTrainee(ABC):
     """
 
     method: str
+    config: Any
+    """The method's configuration, set by `check`."""
+    weights: Sequence[Any]
+    """The loss weights of each stage, set by `check`."""
     generator: nn.Module
     discriminator: nn.Module | None
     judge: nn.Module | None = None
@@ -134,9 +139,10 @@ class PictureTrainee(ABC):
     def check(self, config: Mapping[str, Any], stages: Sequence[PictureStage]) -> None:
         """Reads configuration and losses; `RecipeError` for what does not hold together."""
 
-    @abstractmethod
     def needs_perceptual(self) -> bool:
         """Returns whether any stage looks through VGG."""
+        on_features = self.config.discriminator == "features"
+        return any(w.perceptual or (w.adversarial and on_features) for w in self.weights)
 
     @abstractmethod
     def build(self) -> None:
@@ -150,8 +156,8 @@ class PictureTrainee(ABC):
     @abstractmethod
     def discriminator_step(self, batch: PictureBatch, made: Any, stage: int) -> tuple[Tensor, Mapping[str, Tensor]]: ...
 
-    @abstractmethod
-    def adversarial(self, stage: int) -> bool: ...
+    def adversarial(self, stage: int) -> bool:
+        return bool(self.weights[stage].adversarial > 0)
 
     @abstractmethod
     def draw(self, generator: nn.Module, batch: LayoutBatch) -> Tensor:
@@ -175,6 +181,13 @@ class PictureTrainee(ABC):
             drawn = self.draw(generator, batch)
         layouts = np.concatenate([colored(p.label_map, self.label_set) for p in pictures])
         return np.concatenate([layouts, _tall(drawn), _tall(batch.image)], axis=1)
+
+    def whole_photos(self, device: torch.device) -> Iterator[LayoutBatch]:
+        """Yields all photos of the last stage's split, whole and as they are, in small batches."""
+        stream = self.streams[-1]
+        for first in range(0, len(stream.photos), _AT_ONCE):
+            chosen = range(first, min(first + _AT_ONCE, len(stream.photos)))
+            yield collate([stream.whole(i) for i in chosen], self.label_set).to(device)
 
     def adversary(self) -> FeatureAdversary:
         """Returns the losses on VGG features, for the discriminator "features"."""

@@ -46,9 +46,6 @@ class Pix2PixTrainee(PictureTrainee):
         self.patch_judge = build_discriminator(self.config) if any(w.adversarial for w in self.weights) else None
         self.discriminator = self.judge = self.patch_judge
 
-    def adversarial(self, stage: int) -> bool:
-        return self.weights[stage].adversarial > 0
-
     def generator_step(
         self, batch: PictureBatch, stage: int, ramp: float
     ) -> tuple[Tensor, Mapping[str, Tensor], Tensor]:

@@ -21,7 +21,6 @@ from scenebrush.methods.picture_training import (
     PictureBatch,
     PictureStage,
     PictureTrainee,
-    collate,
     picture_losses,
     weighted,
 )
@@ -35,8 +34,6 @@ from scenebrush.methods.pix2pixhd.schedule import Phase, phases
 from scenebrush.methods.pix2pixhd.styles import StyleBook, StyleSamples
 from scenebrush.methods.settings import checked_settings
 from scenebrush.scene.label_set import LabelSet
-
-_ENCODED_AT_ONCE = 8
 
 
 class Pix2PixHDTrainee(PictureTrainee):
@@ -54,9 +51,6 @@ class Pix2PixHDTrainee(PictureTrainee):
         check_sizes(self.config, stages, self.phases)
         self._entered: int | None = None
 
-    def needs_perceptual(self) -> bool:
-        return any(w.perceptual or (w.adversarial and self.config.discriminator == "features") for w in self.weights)
-
     def build(self) -> None:
         self.networks: Pix2PixHDNetworks = build_networks(self.config, every_level=self.config.num_enhancers > 0)
         self.generator = self.networks
@@ -64,9 +58,6 @@ class Pix2PixHDTrainee(PictureTrainee):
         self.discriminator: nn.Module | None = self.judge
         self.pool = ImagePool(self.config.pool_size)
         self.memories = {"pool": self.pool} if self.pool.size else {}
-
-    def adversarial(self, stage: int) -> bool:
-        return self.weights[stage].adversarial > 0
 
     def generator_step(
         self, batch: PictureBatch, stage: int, ramp: float
@@ -110,11 +101,8 @@ class Pix2PixHDTrainee(PictureTrainee):
     @torch.no_grad()
     def style_book(self, networks: Pix2PixHDNetworks) -> StyleBook:
         """Returns the styles of each class: k-means of the objects of all photos of the last stage's split."""
-        stream, parts = self.streams[-1], []
-        device = next(networks.parameters()).device
-        for first in range(0, len(stream.photos), _ENCODED_AT_ONCE):
-            chosen = range(first, min(first + _ENCODED_AT_ONCE, len(stream.photos)))
-            batch = collate([stream.whole(i) for i in chosen], self.label_set).to(device)
+        parts = []
+        for batch in self.whole_photos(next(networks.parameters()).device):
             objects = networks.condition(batch.label_map, batch.instance_map).objects
             parts.append(StyleSamples.of(networks.encode(batch.image, objects)))
         return StyleBook.fit(StyleSamples.join(parts), num_styles=self.config.num_styles)

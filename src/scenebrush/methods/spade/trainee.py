@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,6 @@ from scenebrush.methods.picture_training import (
     PictureBatch,
     PictureStage,
     PictureTrainee,
-    collate,
     picture_losses,
     weighted,
 )
@@ -32,8 +31,6 @@ from scenebrush.methods.spade.networks import Drawing, SpadeNetworks, build_disc
 from scenebrush.methods.spade.objective import LossWeights, Objective
 from scenebrush.methods.spade.styles import standardise_styles
 from scenebrush.scene.label_set import LabelSet
-
-_ENCODED_AT_ONCE = 8
 
 
 class SpadeTrainee(PictureTrainee):
@@ -49,17 +46,11 @@ class SpadeTrainee(PictureTrainee):
         ]
         check_sizes(self.config, [stage.pictures["size"] for stage in stages])
 
-    def needs_perceptual(self) -> bool:
-        return any(w.perceptual or (w.adversarial and self.config.discriminator == "features") for w in self.weights)
-
     def build(self) -> None:
         self.networks: SpadeNetworks = build_networks(self.config)
         self.generator = self.networks
         self.judge = build_discriminator(self.config) if any(w.adversarial for w in self.weights) else None
         self.discriminator: nn.Module | None = self.judge
-
-    def adversarial(self, stage: int) -> bool:
-        return self.weights[stage].adversarial > 0
 
     def generator_step(
         self, batch: PictureBatch, stage: int, ramp: float
@@ -95,15 +86,9 @@ class SpadeTrainee(PictureTrainee):
         assert isinstance(generator, SpadeNetworks)
         if self.config.style:
             generator = copy.deepcopy(generator)  # the run may go on
-            standardise_styles(generator, self._photos(next(generator.parameters()).device))
+            photos = self.whole_photos(next(generator.parameters()).device)
+            standardise_styles(generator, (batch.image for batch in photos))
         save_model(folder, generator, self.label_set, facts, card)
-
-    def _photos(self, device: torch.device) -> Iterator[Tensor]:
-        """Yields all photos of the last stage's split, whole, in small batches."""
-        stream = self.streams[-1]
-        for first in range(0, len(stream.photos), _ENCODED_AT_ONCE):
-            chosen = range(first, min(first + _ENCODED_AT_ONCE, len(stream.photos)))
-            yield collate([stream.whole(i) for i in chosen], self.label_set).image.to(device)
 
     def _objective(self) -> Objective:
         judge = self.judge if isinstance(self.judge, ConditionalDiscriminator) else None
