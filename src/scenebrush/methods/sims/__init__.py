@@ -1,0 +1,1 @@
+"""Semi-parametric image synthesis (Qi et al., CVPR 2018): pictures made of real segments."""
