@@ -27,20 +27,22 @@ def fitted(pixels: np.ndarray, theirs: np.ndarray, ours: np.ndarray, *, strength
     """
     if len(theirs) < _FEWEST or len(ours) < _FEWEST:
         return pixels
-    there, here = _lab(theirs), _lab(ours)
+    there, here = lab_of(theirs), lab_of(ours)
     shift = np.clip(here.mean(0) - there.mean(0), -_MOST_SHIFT, _MOST_SHIFT) * strength
     contrast = np.clip(here[:, 0].std() / max(there[:, 0].std(), 1.0), 0.8, 1.25) ** strength
-    lab = _lab(pixels)
+    lab = lab_of(pixels)
     middle = lab[..., :1].mean()
     lab[..., 0] = middle + (lab[..., 0] - middle) * contrast
-    return _rgb(lab + shift)
+    return rgb_of(lab + shift)
 
 
-def _rgb(lab: np.ndarray) -> np.ndarray:
+def rgb_of(lab: np.ndarray) -> np.ndarray:
+    """Returns CIE-Lab colours (..., 3) as RGB, float 0-255; what lies outside of RGB is cut off."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Conversion from CIE-LAB")  # a shift out of the gamut is cut off: meant
         return np.asarray(color.lab2rgb(lab) * 255.0)
 
 
-def _lab(pixels: np.ndarray) -> np.ndarray:
+def lab_of(pixels: np.ndarray) -> np.ndarray:
+    """Returns RGB 0-255 (..., 3) as CIE-Lab, float."""
     return np.asarray(color.rgb2lab(np.clip(np.asarray(pixels, np.float64), 0, 255) / 255.0))

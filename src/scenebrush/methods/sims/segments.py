@@ -123,7 +123,7 @@ def _components(of_class: np.ndarray, behind: np.ndarray | None) -> Iterator[tup
             yield _box(inner, part), apart[inner] == number
 
 
-def _box(part: tuple[slice, slice], within: tuple[slice, slice] | None = None) -> Box:
+def _box(part: tuple[slice, ...], within: tuple[slice, ...] | None = None) -> Box:
     top, left = (within[0].start, within[1].start) if within is not None else (0, 0)
     rows, columns = part
     return left + columns.start, top + rows.start, left + columns.stop, top + rows.stop

@@ -1,0 +1,197 @@
+"""The synthesis network f: from canvas and layout to the picture (section 4 of the paper; facts 2.8)."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+_GROUPS = (2, 2, 3, 3, 3, 3)  # convolutions on each level of the encoder
+_ENCODER = (1, 2, 4, 8, 8, 8)  # widths of the encoder's levels, times the finest
+_DECODER = (8, 8, 8, 8, 8, 4, 4)  # widths of the decoder's modules from 4x8 to 256x512, times the encoder's finest
+_EPSILON = 1e-12  # of the layer norm (slim's)
+
+
+class Finished(NamedTuple):
+    """What a synthesis network returns.
+
+    `image` (B, 3, H, W), [-1, 1] where nothing was clipped; `semantics` (B, C + 1, H, W) logits of the auxiliary head,
+    or None; `gate` (B, 1, H, W) in [0, 1], 1 = the canvas is kept, or None where the network draws everything.
+    """
+
+    image: Tensor
+    semantics: Tensor | None = None
+    gate: Tensor | None = None
+
+
+class SynthesisNetwork(nn.Module):
+    """The paper's: an encoder after VGG's pattern and a decoder of cascaded refinement modules.
+
+    The encoder sees 256 rows whatever the resolution. At 512 one module more works on 512 rows; at 1024 the picture of
+    512 rows is doubled and one 1x1 convolution mends it by the full-size input.
+
+    Args:
+        num_classes: classes of the label set, without "unknown".
+        width: channels of the encoder's first level (64); the others follow.
+        resolution: 256, 512 or 1024 rows.
+    """
+
+    def __init__(self, num_classes: int, *, width: int = 64, resolution: int = 256) -> None:
+        super().__init__()
+        self.resolution = resolution
+        inputs = num_classes + 1 + 3 + 1
+        self.encoder = nn.ModuleList()
+        channels = inputs
+        for count, factor in zip(_GROUPS, _ENCODER, strict=True):
+            self.encoder.append(convolutions(channels, width * factor, count))
+            channels = width * factor
+        self.decoder = nn.ModuleList()
+        skips = [width * factor for factor in reversed(_ENCODER)]
+        for level, factor in enumerate(_DECODER):
+            # the encoder's features after its pool are of the size of the next coarser level
+            skip = skips[level] if level < len(skips) else 0
+            previous = 0 if level == 0 else width * _DECODER[level - 1]
+            self.decoder.append(convolutions(inputs + skip + previous, width * factor, 2))
+        channels = width * _DECODER[-1]
+        if resolution >= 512:
+            self.decoder.append(convolutions(inputs + channels, width * 2, 2))
+            channels = width * 2
+        self.to_image = nn.Conv2d(channels, 3, 1)
+        self.to_semantics = nn.Conv2d(channels, num_classes + 1, 1)
+        self.mend = nn.Conv2d(3 + inputs, 3, 1) if resolution == 1024 else None
+
+    def forward(self, semantics: Tensor, canvas: Tensor, present: Tensor) -> Finished:
+        """Returns the finished picture.
+
+        Args:
+            semantics: (B, C + 1, H, W) one-hot labels, "unknown" last.
+            canvas: (B, 3, H, W) in [-1, 1].
+            present: (B, 1, H, W), 1 where the canvas holds anything.
+        """
+        full = torch.cat([semantics, (canvas + 1) / 2 * present, present], 1)  # the paper's canvas is in [0, 1]
+        whole = _resized(full, full.shape[2] // 4, full.shape[3] // 4) if self.resolution == 1024 else full
+        x = _resized(full, *_coarse(full, self.resolution // 256))
+        pooled = []
+        for group in self.encoder:
+            x = same_pool(group(x))
+            pooled.append(x)
+        size = pooled[-1].shape[2:]
+        x = whole.new_zeros((len(whole), 0, *size))
+        for level, module in enumerate(self.decoder):
+            height, width = size[0] << level, size[1] << level
+            parts = [_resized(full, height, width)]
+            if level < len(pooled):
+                parts.append(pooled[-1 - level])
+            if level:
+                parts.append(_resized(x, height, width))
+            x = module(torch.cat(parts, 1))
+        image = self.to_image(x)
+        if self.mend is not None:
+            image = self.mend(torch.cat([_resized(image, *full.shape[2:]), full], 1))
+        return Finished(image, self.to_semantics(x))
+
+
+class CompactSynthesisNetwork(nn.Module):
+    """Ours, for a CPU: a U-Net without norms that sees the layout at every level and keeps the canvas where it is good.
+
+    Args:
+        num_classes: classes of the label set, without "unknown".
+        width: channels at full size; each halving adds two thirds of it.
+    """
+
+    def __init__(self, num_classes: int, *, width: int = 24) -> None:
+        super().__init__()
+        inputs = num_classes + 1 + 3 + 1
+        widths = [width + extra * width // 3 for extra in (0, 2, 4, 6, 8)]
+        self.enter = _conv(inputs, widths[0])
+        self.down = nn.ModuleList(_down(a, b) for a, b in pairwise(widths))
+        self.encode = nn.ModuleList(ResidualBlock(w) for w in widths)
+        self.core = nn.Sequential(
+            *(ResidualBlock(widths[-1], dilation=d) for d in (1, 2, 4, 1)),
+        )
+        coarse_to_fine = widths[::-1]
+        self.merge = nn.ModuleList(_conv(a + b + inputs, b) for a, b in pairwise(coarse_to_fine))
+        self.decode = nn.ModuleList(ResidualBlock(w) for w in coarse_to_fine[1:])
+        self.head = nn.Conv2d(width, 4, 3, padding=1)
+        with torch.no_grad():
+            self.head.weight.mul_(0.3)
+            self.head.bias.copy_(torch.tensor([0.0, 0.0, 0.0, 2.0]))  # type: ignore[union-attr]
+
+    def forward(self, semantics: Tensor, canvas: Tensor, present: Tensor) -> Finished:
+        """Returns the finished picture; arguments as in `SynthesisNetwork.forward`, H and W divisible by 16."""
+        canvas = canvas * present
+        pyramid = [torch.cat([semantics, canvas, present], 1)]
+        x = self.enter(pyramid[0])
+        skips = []
+        for level, encode in enumerate(self.encode):
+            x = encode(x)
+            if level < len(self.down):
+                skips.append(x)
+                x = self.down[level](x)
+                pyramid.append(F.avg_pool2d(pyramid[-1], 2))
+        x = self.core(x)
+        for merge, decode in zip(self.merge, self.decode, strict=True):
+            skip = skips.pop()
+            x = decode(merge(torch.cat([_doubled(x), skip, pyramid[len(skips)]], 1)))
+        head = self.head(F.leaky_relu(x, 0.2)).float()
+        gate = torch.sigmoid(head[:, 3:]) * present
+        return Finished(gate * canvas + (1 - gate) * torch.tanh(head[:, :3]), gate=gate)
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions beside the identity; the branch starts small, which stands in for a norm."""
+
+    def __init__(self, channels: int, *, dilation: int = 1) -> None:
+        super().__init__()
+        self.conv0 = nn.Conv2d(channels, channels, 3, padding=dilation, dilation=dilation)
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
+        with torch.no_grad():
+            self.conv1.weight.mul_(0.2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.conv0(F.leaky_relu(x, 0.2))
+        return torch.add(x, self.conv1(F.leaky_relu(h, 0.2)))
+
+
+def convolutions(in_channels: int, out_channels: int, count: int) -> nn.Sequential:
+    """Returns `count` times [3x3 convolution without bias, layer norm, leaky ReLU]."""
+    layers: list[nn.Module] = []
+    for index in range(count):
+        layers += [
+            nn.Conv2d(out_channels if index else in_channels, out_channels, 3, padding=1, bias=False),
+            nn.GroupNorm(1, out_channels, eps=_EPSILON),  # over (C, H, W) of a sample: slim's layer norm
+            nn.LeakyReLU(0.2),
+        ]
+    return nn.Sequential(*layers)
+
+
+def same_pool(x: Tensor) -> Tensor:
+    """Returns 3x3 means at stride 2 as TensorFlow pads them: below and right only, the padding not counted."""
+    ones = F.pad(torch.ones_like(x[:1, :1]), (0, 1, 0, 1))
+    summed = F.avg_pool2d(F.pad(x, (0, 1, 0, 1)), 3, 2)
+    return summed / F.avg_pool2d(ones, 3, 2)
+
+
+def _coarse(full: Tensor, factor: int) -> tuple[int, int]:
+    return full.shape[2] // factor, full.shape[3] // factor
+
+
+def _resized(x: Tensor, height: int, width: int) -> Tensor:
+    if x.shape[2:] == (height, width):
+        return x
+    return F.interpolate(x, (height, width), mode="bilinear", align_corners=True)
+
+
+def _doubled(x: Tensor) -> Tensor:
+    return F.interpolate(x, scale_factor=2.0, mode="nearest")
+
+
+def _conv(in_channels: int, out_channels: int) -> nn.Module:
+    return nn.Conv2d(in_channels, out_channels, 3, padding=1)
+
+
+def _down(in_channels: int, out_channels: int) -> nn.Module:
+    return nn.Sequential(nn.LeakyReLU(0.2), nn.Conv2d(in_channels, out_channels, 4, stride=2, padding=1))
