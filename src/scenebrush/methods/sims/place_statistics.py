@@ -1,0 +1,242 @@
+"""Where the classes of a memory bank are seen, and how large: what a text's wish is placed by."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Protocol, Self
+
+import numpy as np
+from PIL import Image
+
+from scenebrush.errors import InputError
+from scenebrush.methods.sims.vocabulary import listed
+from scenebrush.scene.label_set import LabelSet
+
+LEAST_HEIGHT = 0.03
+"""Objects lower than this share of the picture are no models for new ones."""
+
+
+class SegmentRecord(Protocol):
+    """What a bank says of a segment without reading its pixels."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def class_id(self) -> int: ...
+    @property
+    def donor(self) -> str: ...
+    @property
+    def box(self) -> tuple[int, int, int, int]: ...
+    @property
+    def photo_size(self) -> tuple[int, int]: ...
+    @property
+    def area(self) -> int: ...
+
+
+class StoredSegment(Protocol):
+    """A segment as a bank gives it; `mask` is bool (h, w) over its box, at any resolution."""
+
+    @property
+    def mask(self) -> np.ndarray: ...
+
+
+class SegmentBank(Protocol):
+    """A memory bank."""
+
+    def records(self) -> Iterable[SegmentRecord]: ...
+    def read(self, segment_id: int, /) -> StoredSegment: ...
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where one segment of the bank stands in its photo; positions are shares of the photo's width and height.
+
+    Args:
+        id: the segment in the bank.
+        class_id: its class.
+        donor: its photo.
+        x0: its left edge.
+        y0: its upper edge.
+        x1: its right edge.
+        y1: its lower edge.
+        aspect: width / height of its box in pixels.
+        share: of all segments' pixels of its photo.
+    """
+
+    id: int
+    class_id: int
+    donor: str
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+    aspect: float
+    share: float
+
+    @property
+    def height(self) -> float:
+        return self.y1 - self.y0
+
+
+@dataclass(frozen=True)
+class PlaceStatistics:
+    """The places of all segments of a bank.
+
+    Args:
+        label_set: the classes.
+        donors: photo -> its segments.
+        mask_of: reads the bool mask of a segment by its id; None: shapes are made up (`shape`).
+    """
+
+    label_set: LabelSet
+    donors: dict[str, tuple[Place, ...]]
+    mask_of: Callable[[int], np.ndarray] | None = None
+    _masks: dict[int, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
+    _models: dict[int, tuple[Place, ...]] = field(default_factory=dict, repr=False, compare=False)
+
+    @classmethod
+    def of(
+        cls,
+        records: Iterable[SegmentRecord],
+        label_set: LabelSet,
+        mask_of: Callable[[int], np.ndarray] | None = None,
+    ) -> Self:
+        """Returns the statistics of a bank's records.
+
+        Args:
+            records: of any number of photos.
+            label_set: theirs.
+            mask_of: reads a segment's mask, bool (h, w) over its box; None: shapes are made up.
+
+        Raises:
+            InputError: there are no records.
+        """
+        of_donor: dict[str, list[SegmentRecord]] = {}
+        for record in records:
+            of_donor.setdefault(record.donor, []).append(record)
+        if not of_donor:
+            raise InputError("the memory bank holds no segment to place by; build it with 'scenebrush bank build'")
+        donors = {}
+        for donor in sorted(of_donor):  # whatever order the bank gives them in, a seed means the same layout
+            total = sum(record.area for record in of_donor[donor])
+            donors[donor] = tuple(_place(record, total) for record in sorted(of_donor[donor], key=lambda r: r.id))
+        return cls(label_set, donors, mask_of)
+
+    @classmethod
+    def of_bank(cls, bank: SegmentBank, label_set: LabelSet) -> Self:
+        """Returns the statistics of a bank, with its masks; raises what `of` raises."""
+        return cls.of(bank.records(), label_set, lambda segment_id: bank.read(segment_id).mask)
+
+    @cached_property
+    def places(self) -> dict[int, tuple[Place, ...]]:
+        """Class id -> its segments."""
+        found: dict[int, list[Place]] = {}
+        for places in self.donors.values():
+            for place in places:
+                found.setdefault(place.class_id, []).append(place)
+        return {class_id: tuple(places) for class_id, places in found.items()}
+
+    @cached_property
+    def shares(self) -> dict[str, dict[int, float]]:
+        """Photo -> class id -> share of its pixels."""
+        found: dict[str, dict[int, float]] = {}
+        for donor, places in self.donors.items():
+            found[donor] = {}
+            for place in places:
+                found[donor][place.class_id] = found[donor].get(place.class_id, 0.0) + place.share
+        return found
+
+    def typical_share(self, class_id: int) -> float:
+        """Returns the median share of a photo's pixels among the photos that show a class; 0: none does."""
+        found = [shares[class_id] for shares in self.shares.values() if class_id in shares]
+        return float(np.median(found)) if found else 0.0
+
+    def models(self, class_id: int) -> tuple[Place, ...]:
+        """Returns the segments of a class that are models for new objects: whole, single and of a usual size.
+
+        Left out are those that the picture's edge cuts, very low ones, those much wider or slimmer than most of the
+        class (two cars in one segment, half a car behind a tree), and those whose height is far from what `height_at`
+        says for their lower edge. Where a rule would leave nothing, it is not applied.
+        """
+        if class_id not in self._models:
+            self._models[class_id] = self._choose_models(class_id)
+        return self._models[class_id]
+
+    def _choose_models(self, class_id: int) -> tuple[Place, ...]:
+        kept = self.places.get(class_id, ())
+        kept = _some(kept, lambda p: p.x0 > 0.004 and p.x1 < 0.996 and p.y1 < 0.996)
+        kept = _some(kept, lambda p: p.height >= LEAST_HEIGHT)
+        if len(kept) >= 8:
+            slim, wide = np.percentile([p.aspect for p in kept], (15, 75))
+            kept = _some(kept, lambda p: slim <= p.aspect <= wide)
+            level, slope = _line(kept)
+            kept = _some(kept, lambda p: 0.6 <= p.height / max(level + slope * p.y1, 0.01) <= 1.6)
+        return kept
+
+    def height_at(self, class_id: int, foot: float) -> float:
+        """Returns how high objects of a class are that stand at a lower edge (perspective: a line through `models`)."""
+        level, slope = _line(self.models(class_id))
+        return float(max(level + slope * foot, 0.5 * LEAST_HEIGHT))
+
+    def shape(self, place: Place, size: tuple[int, int]) -> np.ndarray:
+        """Returns the silhouette of a segment, bool (height, width): the bank's, else one made up from its kind.
+
+        Args:
+            place: whose.
+            size: (width, height) in pixels.
+        """
+        width, height = size
+        if self.mask_of is None:
+            return _made_up(place, self.label_set, width, height)
+        if place.id not in self._masks:
+            self._masks[place.id] = np.asarray(self.mask_of(place.id), bool)
+        mask = self._masks[place.id]
+        if mask.shape == (height, width):
+            return mask
+        smooth = np.asarray(Image.fromarray(mask.astype(np.uint8) * 255).resize(size, Image.Resampling.BILINEAR)) >= 128
+        return smooth if smooth.any() else np.ones((height, width), bool)
+
+
+def _place(record: SegmentRecord, total: int) -> Place:
+    x0, y0, x1, y1 = record.box
+    width, height = record.photo_size
+    aspect = (x1 - x0) / max(y1 - y0, 1)
+    share = record.area / max(total, 1)
+    return Place(
+        record.id, record.class_id, record.donor, x0 / width, y0 / height, x1 / width, y1 / height, aspect, share
+    )
+
+
+def _some(places: tuple[Place, ...], rule: Callable[[Place], bool]) -> tuple[Place, ...]:
+    return tuple(p for p in places if rule(p)) or places
+
+
+def _line(places: tuple[Place, ...]) -> tuple[float, float]:
+    """Height against lower edge, (level, slope); the slope is never negative: what is nearer is not smaller."""
+    feet, heights = np.array([p.y1 for p in places]), np.array([p.height for p in places])
+    if len(places) < 3 or np.ptp(feet) < 0.02:
+        return float(np.median(heights)), 0.0
+    slope, level = np.polyfit(feet, heights, 1)
+    return (float(level), float(slope)) if slope > 0 else (float(np.median(heights)), 0.0)
+
+
+def _made_up(place: Place, label_set: LabelSet, width: int, height: int) -> np.ndarray:
+    """A shape without straight upper edges: sky hangs, ground widens towards the viewer, the rest has a round top."""
+    rng = np.random.default_rng(zlib.crc32(f"{place.donor}/{place.id}".encode()))
+    name = label_set.by_id[place.class_id].name
+    rows = (np.arange(height)[:, None] + 0.5) / height
+    columns = (np.arange(width)[None, :] + 0.5) / width
+    knots = rng.uniform(0.0, 1.0, 9)
+    wave = np.interp(columns, np.linspace(0, 1, 9), knots)
+    if name in listed("above"):
+        return rows < 1 - 0.3 * wave
+    if name in listed("below"):
+        inset = 0.3 * (1 - rows) * (place.x1 - place.x0 < 0.98)
+        return (rows >= 0.08 * wave) & (columns >= inset) & (columns <= 1 - inset)
+    if label_set.by_id[place.class_id].kind == "stuff":
+        return rows >= 0.25 * wave * (1 - 0.4 * np.sin(np.pi * columns))
+    across, up = np.abs(2 * columns - 1), np.clip(1 - rows / 0.6, 0, 1)
+    return across**2.5 + up**2.5 <= 1
