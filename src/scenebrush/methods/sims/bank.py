@@ -14,12 +14,13 @@ import numpy as np
 from PIL import Image
 
 from scenebrush.errors import InputError, ModelError
-from scenebrush.methods.sims.building import BuildReport, bank_bytes, build_bank, shape_crc
+from scenebrush.methods.sims.building import BuildReport, build_bank
 from scenebrush.methods.sims.catalogue import Catalogue, SegmentRecord
 from scenebrush.methods.sims.invariant import GridSearcher
 from scenebrush.methods.sims.matching import LEAST_AREA, MATCH_SIZE, NO_CLASS, Query, labels_of, queries_of, query_of
 from scenebrush.methods.sims.retrieval import Searcher
 from scenebrush.methods.sims.shards import RUN, Shard
+from scenebrush.methods.sims.writing import bank_bytes, shape_crc
 from scenebrush.scene.label_set import LabelSet
 
 __all__ = [

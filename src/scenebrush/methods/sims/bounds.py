@@ -53,8 +53,8 @@ def _overlap(columns: list[np.ndarray], part: slice, box: tuple[int, ...]) -> np
         ).astype(np.float32)
         for i in (0, 1)
     )
-    width *= height
-    return width
+    overlap: np.ndarray = width * height
+    return overlap
 
 
 def _iou_bound(sizes: np.ndarray, size: int, most: np.ndarray) -> np.ndarray:
