@@ -23,6 +23,9 @@ VERBS = {
     "data convert": "turn Cityscapes, ADE20K, COCO-Stuff, CamVid, NYUv2 or CelebAMask-HQ into a scene folder",
     "data check": "find every bad file of a scene folder",
     "data stats": "count the classes and objects of a scene folder",
+    "bank build": "cut the photos of a scene folder into segments, and keep them in a memory bank",
+    "bank query": "find the segments of a memory bank that fit a label map",
+    "bank stats": "count what a memory bank holds",
 }
 """Verb -> what it does, in one line. `"data check"` is `data_check.py`, with `Arguments` and `run(arguments, argv)`."""
 
