@@ -17,6 +17,9 @@ BEST_SHARE = 0.08
 """The backdrop is drawn among this share of the photos that fit best (at least `BEST_LEAST`)."""
 BEST_LEAST = 8
 
+SPECK = 0.002
+"""Components of a smaller share of the picture are what remains between things; they are not taken over."""
+
 
 @dataclass(frozen=True, eq=False)
 class Backdrop:
@@ -94,7 +97,8 @@ def backdrops(
 
 def _score(statistics: PlaceStatistics, donor: str, stuff: list[int], required: set[int]) -> float:
     shares = statistics.shares[donor]
-    score = -sum(share for class_id, share in shares.items() if class_id not in stuff)
+    things = statistics.label_set.of_kind("thing")  # worse than other stuff: they stand on the ground and hide it
+    score = -sum((4 if c in things else 1) * share for c, share in shares.items() if c not in stuff)
     for class_id in stuff:
         usual = max(statistics.typical_share(class_id), 1e-3)
         score += (2.0 if class_id in required else 0.5) * min(shares.get(class_id, 0.0) / usual, 1.0)
@@ -115,7 +119,8 @@ def _drawn(
     layer = dict.fromkeys(named(ids, "above"), 0) | dict.fromkeys(named(ids, "below"), 2)
     for place in sorted(wanted, key=lambda p: (layer.get(p.class_id, 1), -p.share, p.id)):
         paint(label_map, place.class_id, statistics, place)
-    return filled(label_map, named(ids, "above"), named(ids, "below"), rng)
+    label_map = filled(label_map, named(ids, "above"), named(ids, "below"), rng)
+    return filled(without_specks(label_map), named(ids, "above"), named(ids, "below"), rng)
 
 
 def paint(label_map: np.ndarray, class_id: int, statistics: PlaceStatistics, place: Place) -> None:
@@ -138,11 +143,28 @@ def filled(label_map: np.ndarray, above: list[int], below: list[int], rng: np.ra
     ground = np.isin(label_map, below)
     rows = np.nonzero(ground)[0]
     horizon = float(np.percentile(rows, 1)) if rows.size else height
+    if ground.any() and not ground.all():
+        ground &= np.arange(height)[:, None] >= horizon - 0.01 * height  # a speck of road above it is a mistake
+        known &= ground | ~np.isin(label_map, below)
     wave = np.interp(np.arange(width), np.linspace(0, width, 12), rng.normal(0, 0.006 * height, 12))
     over = np.arange(height)[:, None] < horizon + wave[None, :]
     upper = _nearest(label_map, known & ~ground, known)
     lower = _nearest(label_map, known & ~np.isin(label_map, above), known)
     return np.where(known, label_map, np.where(over, upper, lower)).astype(np.int32)
+
+
+def without_specks(label_map: np.ndarray) -> np.ndarray:
+    """Returns a map whose components of fewer than `SPECK` of all pixels are unknown, the largest one excepted."""
+    cleaned = label_map.copy()
+    for class_id in np.unique(label_map):
+        components, _ = ndimage.label(label_map == class_id)
+        sizes = np.bincount(components.ravel())
+        small = sizes < SPECK * label_map.size
+        small[0] = False
+        if len(sizes) > 1:
+            small[1 + int(np.argmax(sizes[1:]))] = False
+        cleaned[small[components]] = UNKNOWN
+    return cleaned
 
 
 def _nearest(label_map: np.ndarray, sources: np.ndarray, otherwise: np.ndarray) -> np.ndarray:

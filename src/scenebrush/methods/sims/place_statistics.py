@@ -15,8 +15,11 @@ from scenebrush.errors import InputError
 from scenebrush.methods.sims.vocabulary import listed
 from scenebrush.scene.label_set import LabelSet
 
-LEAST_HEIGHT = 0.03
+LEAST_HEIGHT = 0.05
 """Objects lower than this share of the picture are no models for new ones."""
+
+SUPPORTS_SEEN = 60
+"""So many objects of a class tell what it stands on."""
 
 
 class SegmentRecord(Protocol):
@@ -95,6 +98,8 @@ class PlaceStatistics:
     donors: dict[str, tuple[Place, ...]]
     mask_of: Callable[[int], np.ndarray] | None = None
     _masks: dict[int, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
+    _wholeness: dict[int, float] = field(default_factory=dict, repr=False, compare=False)
+    _supports: dict[int, dict[int, float]] = field(default_factory=dict, repr=False, compare=False)
     _models: dict[int, tuple[Place, ...]] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
@@ -169,8 +174,10 @@ class PlaceStatistics:
         kept = self.places.get(class_id, ())
         kept = _some(kept, lambda p: p.x0 > 0.004 and p.x1 < 0.996 and p.y1 < 0.996)
         kept = _some(kept, lambda p: p.height >= LEAST_HEIGHT)
+        if class_id in self.label_set.of_kind("stuff"):  # a tree: not a scrap of a crown, nor a whole row
+            return _some(kept, lambda p: p.height >= 4 * LEAST_HEIGHT and 0.3 <= p.aspect <= 1.3)
         if len(kept) >= 8:
-            slim, wide = np.percentile([p.aspect for p in kept], (15, 75))
+            slim, wide = np.percentile([p.aspect for p in kept], (30, 80))
             kept = _some(kept, lambda p: slim <= p.aspect <= wide)
             level, slope = _line(kept)
             kept = _some(kept, lambda p: 0.6 <= p.height / max(level + slope * p.y1, 0.01) <= 1.6)
@@ -180,6 +187,58 @@ class PlaceStatistics:
         """Returns how high objects of a class are that stand at a lower edge (perspective: a line through `models`)."""
         level, slope = _line(self.models(class_id))
         return float(max(level + slope * foot, 0.5 * LEAST_HEIGHT))
+
+    def supports(self, class_id: int) -> dict[int, float]:
+        """Returns class of the backdrop -> in which share of the bank's objects of a class it is just below them.
+
+        At most `SUPPORTS_SEEN` of the class's `models` are looked at, evenly spread; those below which no stuff begins
+        (another thing, void) do not count.
+        """
+        if class_id not in self._supports:
+            models = self.models(class_id)
+            step = max(1, len(models) // SUPPORTS_SEEN)
+            below = [self._below(place) for place in models[::step][:SUPPORTS_SEEN]]
+            told = [c for c in below if c is not None]
+            self._supports[class_id] = {c: told.count(c) / len(told) for c in sorted(set(told))}
+        return self._supports[class_id]
+
+    def _below(self, place: Place) -> int | None:
+        """The class of stuff just below the middle of an object's lower edge; None: none."""
+        x, y = (place.x0 + place.x1) / 2, min(place.y1 + 0.01, 0.999)
+        stuff = self.label_set.of_kind("stuff")
+        around = [p for p in self.donors[place.donor] if p.class_id in stuff and p.class_id != place.class_id]
+        for other in sorted(around, key=lambda p: p.share):
+            if other.x0 <= x < other.x1 and other.y0 <= y < other.y1:
+                mask = self._mask(other)
+                row = int((y - other.y0) / (other.y1 - other.y0) * mask.shape[0])
+                column = int((x - other.x0) / (other.x1 - other.x0) * mask.shape[1])
+                if mask[min(row, mask.shape[0] - 1), min(column, mask.shape[1] - 1)]:
+                    return other.class_id
+        return None
+
+    def wholeness(self, place: Place) -> float:
+        """Returns how likely a silhouette is a whole object, 0 to 2.
+
+        It is the symmetry (IoU with the mirror image; what others hide in the photo has bites, and these break it),
+        and for things the share of the box that is filled, for stuff how much slimmer it is at its foot (trunks).
+        """
+        if place.id not in self._wholeness:
+            mask = self._mask(place)
+            mirrored = mask[:, ::-1]
+            symmetry = np.count_nonzero(mask & mirrored) / max(np.count_nonzero(mask | mirrored), 1)
+            widths = np.count_nonzero(mask, axis=1)
+            slim = 1 - float(widths[-max(1, len(widths) // 8) :].mean()) / max(int(widths.max()), 1)
+            stuff = place.class_id in self.label_set.of_kind("stuff")
+            self._wholeness[place.id] = symmetry + (slim if stuff else float(mask.mean()))
+        return self._wholeness[place.id]
+
+    def _mask(self, place: Place) -> np.ndarray:
+        """The silhouette at the resolution that the bank has it in."""
+        if place.id not in self._masks:
+            read = self.mask_of
+            mask = _made_up(place, self.label_set, 48, 48) if read is None else read(place.id)
+            self._masks[place.id] = np.asarray(mask, bool)
+        return self._masks[place.id]
 
     def shape(self, place: Place, size: tuple[int, int]) -> np.ndarray:
         """Returns the silhouette of a segment, bool (height, width): the bank's, else one made up from its kind.
@@ -191,9 +250,7 @@ class PlaceStatistics:
         width, height = size
         if self.mask_of is None:
             return _made_up(place, self.label_set, width, height)
-        if place.id not in self._masks:
-            self._masks[place.id] = np.asarray(self.mask_of(place.id), bool)
-        mask = self._masks[place.id]
+        mask = self._mask(place)
         if mask.shape == (height, width):
             return mask
         smooth = np.asarray(Image.fromarray(mask.astype(np.uint8) * 255).resize(size, Image.Resampling.BILINEAR)) >= 128

@@ -9,7 +9,7 @@ import numpy as np
 
 from scenebrush.errors import InputError
 from scenebrush.methods.sims.backdrop import Backdrop, backdrops, setting
-from scenebrush.methods.sims.place_statistics import Place, PlaceStatistics, SegmentBank
+from scenebrush.methods.sims.place_statistics import PlaceStatistics, SegmentBank
 from scenebrush.methods.sims.proposing import Proposer
 from scenebrush.methods.sims.relating import Region, holds
 from scenebrush.methods.sims.vocabulary import listed
@@ -17,13 +17,13 @@ from scenebrush.methods.sims.wording import PLACES, Relation, Wish, read_wish
 from scenebrush.scene.label_set import LabelSet
 from scenebrush.scene.layout import Layout
 
-BACKDROPS, RESTARTS, TRIES = 24, 4, 60
+BACKDROPS, RESTARTS, TRIES = 12, 3, 60
 """How many backdrops are tried, how often all objects are placed anew on each, how often each object is."""
 LEAST_SHARE = 0.003
 """The least share of the picture that a named class of the backdrop has."""
 BACKDROP_SHARE = 0.3
 """Things that usually fill more of a photo than this (facades) belong to the backdrop."""
-LEAST_VISIBLE, LEAST_VISIBLE_BEHIND = 0.6, 0.3
+LEAST_VISIBLE, LEAST_VISIBLE_BEHIND = 0.8, 0.35
 """The share of an object that nothing hides; the second where the text itself sets something before it."""
 
 
@@ -136,23 +136,25 @@ class _Arrangement:
 
     def _objects(self, base: np.ndarray) -> list[Placed] | None:
         """Places all objects one after the other; None: one found no place."""
-        proposer = Proposer(self.wish, self.statistics, base, self.rng)
+        proposer = Proposer(self.wish, self.statistics, base, self.backdrop_items, self.rng)
         placed: list[Placed] = []
-        for index in self.object_items:
-            item = self.wish.items[index]
-            for _ in range(item.count or int(self.rng.integers(2, 5))):
-                one = self._object(proposer, index, base, placed)
-                if one is None:
-                    return None
-                placed.append(one)
-        return placed
-
-    def _object(self, proposer: Proposer, index: int, base: np.ndarray, placed: list[Placed]) -> Placed | None:
         regions: dict[int, list[Region]] = {
             i: [Region(base == self.wish.items[i].class_id, is_object=False)] for i in self.backdrop_items
         }
-        for other in placed:
-            regions.setdefault(other.item, []).append(other.region)
+        for index in self.object_items:
+            item = self.wish.items[index]
+            for _ in range(item.count or int(self.rng.integers(2, 5))):
+                one = self._object(proposer, index, regions, placed)
+                if one is None:
+                    return None
+                placed.append(one)
+                regions.setdefault(index, []).append(one.region)
+        return placed
+
+    def _object(
+        self, proposer: Proposer, index: int, regions: dict[int, list[Region]], placed: list[Placed]
+    ) -> Placed | None:
+        """Places one more object of an item beside those `placed`; None: no draw fits."""
         relations = [r for r in self.wish.relations if index in (r.subject, *r.objects)]
         for attempt in range(TRIES):
             mask = proposer.propose(index, regions, attempt / TRIES)
@@ -220,6 +222,3 @@ class _Arrangement:
 
 def _known(relation: Relation, regions: dict[int, list[Region]]) -> bool:
     return all(i in regions for i in (relation.subject, *relation.objects))
-
-
-__all__ = ["Place", "layout_from_text"]

@@ -1,10 +1,10 @@
-"""Proposals for where one object may stand: a silhouette of the bank, its foot line and its place across the picture."""
+"""Proposals for where one object may stand: a silhouette of the bank, its foot line and its place from side to side."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from scenebrush.methods.sims.place_statistics import LEAST_HEIGHT, Place, PlaceStatistics
+from scenebrush.methods.sims.place_statistics import Place, PlaceStatistics
 from scenebrush.methods.sims.relating import CLOSE, Region
 from scenebrush.methods.sims.vocabulary import listed
 from scenebrush.methods.sims.wording import Wish
@@ -14,6 +14,13 @@ SIZES = {"tiny": (0.0, 0.2), "small": (0.0, 0.4), "big": (0.6, 1.0), "huge": (0.
 DISTANCES = {"far": (0.0, 0.4), "near": (0.6, 1.0), "background": (0.0, 0.4), "foreground": (0.6, 1.0)}
 """Which quantiles of the lower edges of a class a word means."""
 
+DRAWN = 4
+"""Of so many silhouettes drawn, the most whole one is taken."""
+LEAST_OVER = 0.4
+"""The least share of an object that is seen over what the text sets it behind."""
+USUAL_SUPPORT = 0.2
+"""A class stands on what is below this share of its objects in the bank."""
+
 
 class Proposer:
     """Draws masks for the objects of a wish upon a backdrop.
@@ -22,22 +29,30 @@ class Proposer:
         wish: what is wanted.
         statistics: of the bank.
         base: the backdrop's label map, int32 (H, W).
+        backdrop_items: which items of the wish the backdrop holds.
         rng: draws.
     """
 
-    def __init__(self, wish: Wish, statistics: PlaceStatistics, base: np.ndarray, rng: np.random.Generator) -> None:
+    def __init__(
+        self,
+        wish: Wish,
+        statistics: PlaceStatistics,
+        base: np.ndarray,
+        backdrop_items: list[int],
+        rng: np.random.Generator,
+    ) -> None:
         self.wish, self.statistics, self.base, self.rng = wish, statistics, base, rng
+        self.backdrop_items = backdrop_items
         names = {c.id: c.name for c in statistics.label_set.classes}
-        present = [int(c) for c in np.unique(base)]
-        self.ground = [c for c in present if names[c] in listed("below")]
+        self.present = [int(c) for c in np.unique(base)]
+        self.ground = [c for c in self.present if names[c] in listed("below")]
         self.pools = {i: self._pool(i) for i in range(len(wish.items))}
+        self.supports = {i: self._supports(i) for i in range(len(wish.items))}
 
     def _pool(self, index: int) -> tuple[Place, ...]:
         """The silhouettes that fit an item's size and distance words."""
         item = self.wish.items[index]
         pool = self.statistics.models(item.class_id)
-        if item.class_id in self.statistics.label_set.of_kind("stuff"):
-            pool = _treelike(pool)
         words = {item.size} | {r.kind for r in self.wish.relations if r.subject == index}
         for word in sorted(words & SIZES.keys()):
             pool = _quantiles(pool, [p.height for p in pool], *SIZES[word])
@@ -55,7 +70,8 @@ class Proposer:
         """
         height, width = self.base.shape
         pool = self.pools[index]
-        place = pool[int(self.rng.integers(len(pool)))]
+        drawn = [pool[i] for i in self.rng.integers(len(pool), size=DRAWN)]
+        place = max(drawn, key=self.statistics.wholeness)
         foot = self._foot(index, place, regions, haste)
         scale = self.statistics.height_at(place.class_id, foot) / self.statistics.height_at(place.class_id, place.y1)
         tall = max(4, round(place.height * scale * height))
@@ -71,7 +87,7 @@ class Proposer:
             shape = shape[:, ::-1]
         if self._must_be_grounded(index):
             lowest = np.nonzero(shape[-1])[0] if shape[-1].any() else np.arange(wide)
-            bottom = self._grounded(index, bottom, x + lowest)
+            bottom = self._grounded(index, bottom, tall, x + lowest)
         if bottom < tall // 2 or bottom > height:
             return None
         mask = np.zeros((height, width), bool)
@@ -79,7 +95,8 @@ class Proposer:
         mask[top:bottom, x : x + wide] = shape[tall - (bottom - top) :]
         if not mask.any() or not self._stands(index, mask):
             return None
-        return mask
+        hiding = self._hiding(index)
+        return mask & ~np.isin(self.base, hiding) if hiding else mask
 
     def _foot(self, index: int, place: Place, regions: dict[int, list[Region]], haste: float) -> float:
         """The lower edge, as a share of the height: the model's, or what a relation to an object asks for."""
@@ -130,28 +147,51 @@ class Proposer:
         item = self.wish.items[index]
         return item.class_id in self.statistics.label_set.of_kind("stuff") and bool(self.ground)
 
-    def _grounded(self, index: int, bottom: int, columns: np.ndarray) -> int:
-        """The foot's row, moved down to the ground where it is above it."""
-        columns = columns[(columns >= 0) & (columns < self.base.shape[1])]
-        ground = np.isin(self.base[:, columns], self.ground)
+    def _grounded(self, index: int, bottom: int, tall: int, columns: np.ndarray) -> int:
+        """The foot's row, moved down to the ground where it is above it; behind a building, so that it tops that."""
+        hiding = self._hiding(index)
+        if hiding:
+            covered = np.isin(self.base[:, columns], hiding)
+            if not covered.any():
+                return bottom
+            return int(np.argmax(covered.any(axis=1))) + round(self.rng.uniform(0.1, 0.5) * tall)
+        ground = np.isin(self.base[:, columns], self.supports[index])
         if not ground.any():
             return bottom
         edge = int(np.median(np.where(ground.any(axis=0), np.argmax(ground, axis=0), self.base.shape[0])))
-        return max(bottom, min(edge + max(2, round(0.01 * self.base.shape[0])), self.base.shape[0]))
+        lowered = min(edge + max(2, round(0.01 * self.base.shape[0])), self.base.shape[0])
+        return max(bottom, lowered)
 
     def _stands(self, index: int, mask: np.ndarray) -> bool:
         """Whether the object's feet are where its class has them: on one of its usual supports that are here."""
         region = Region(mask, is_object=True)
         if any(r.subject == index and r.kind == "on" for r in self.wish.relations):
             return True  # told by the relation itself
-        allowed = self._supports(self.wish.items[index].class_id)
+        hiding = self._hiding(index)
+        if hiding:  # the feet are hidden, a good part of the rest is not
+            hidden = np.isin(self.base, hiding) & mask
+            if np.count_nonzero(hidden) > (1 - LEAST_OVER) * np.count_nonzero(mask):
+                return False
+        allowed = hiding or self.supports[index]
         if not allowed:
             return True
         rows, columns = region.foot_pixels
         return bool(np.isin(self.base[rows, columns], allowed).mean() >= 0.6)
 
-    def _supports(self, class_id: int) -> list[int]:
-        return self.ground
+    def _hiding(self, index: int) -> list[int]:
+        """The classes of the backdrop that an item is said to be behind, and which therefore hide its feet."""
+        behind = [i for r in self.wish.relations if r.subject == index and r.kind == "behind" for i in r.objects]
+        return [self.wish.items[i].class_id for i in behind if i in self.backdrop_items]
+
+    def _supports(self, index: int) -> list[int]:
+        """What an item that says no "on" may stand on: what its class stands on in the bank, else any ground."""
+        class_id = self.wish.items[index].class_id
+        usual = self.statistics.supports(class_id)
+        here = [c for c in self.present if usual.get(c, 0.0) >= USUAL_SUPPORT]
+        if self._must_be_grounded(index):  # a trunk: on the ground that trees are seen over, rather not on the road
+            most = max((usual.get(c, 0.0) for c in self.ground), default=0.0)
+            return [c for c in self.ground if usual.get(c, 0.0) >= 0.5 * most]
+        return here or self.ground
 
 
 def _wanted_range(kind: str, others: list[Region]) -> tuple[float, float]:
@@ -181,9 +221,3 @@ def _wanted_range(kind: str, others: list[Region]) -> tuple[float, float]:
 def _quantiles(pool: tuple[Place, ...], values: list[float], low: float, high: float) -> tuple[Place, ...]:
     bounds = np.quantile(values, (low, high))
     return tuple(p for p, value in zip(pool, values, strict=True) if bounds[0] <= value <= bounds[1]) or pool
-
-
-def _treelike(pool: tuple[Place, ...]) -> tuple[Place, ...]:
-    """Segments of stuff that may pass for one tree: not wide, and not a scrap."""
-    kept = tuple(p for p in pool if p.aspect <= 1.3 and p.height >= 5 * LEAST_HEIGHT)
-    return kept or pool
