@@ -10,6 +10,7 @@ from scenebrush.methods.picture_training import PictureStage, PictureTrainee
 from scenebrush.methods.pix2pix.trainee import Pix2PixTrainee
 from scenebrush.methods.pix2pixhd.trainee import Pix2PixHDTrainee
 from scenebrush.methods.sesame.trainee import SesameTrainee
+from scenebrush.methods.sims.trainee import SimsTrainee
 from scenebrush.methods.spade.trainee import SpadeTrainee
 from scenebrush.methods.warm_start import start_from
 from scenebrush.scene.label_set import LabelSet
@@ -88,6 +89,7 @@ def build_trainee(recipe: Recipe, data: Path, cache: Path | None) -> Trainee:
 SYNTHESIZERS: dict[str, type[PictureTrainee]] = {
     "pix2pix": Pix2PixTrainee,
     "pix2pixhd": Pix2PixHDTrainee,
+    "sims": SimsTrainee,
     "spade": SpadeTrainee,
 }
 """The trainees of the methods that make whole pictures."""

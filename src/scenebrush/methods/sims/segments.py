@@ -69,7 +69,7 @@ def segments_of(layout: Layout, *, least_area: int = 1) -> list[Segment]:
     label_map, label_set = layout.label_map, layout.label_set
     instance_map = layout.instance_map
     thin = np.isin(label_map, thin_ids(label_set))
-    found = []
+    found: list[Segment] = []
     for label_class in label_set.classes:
         of_class = label_map == label_class.id
         if label_class.kind == "void" or label_class.id == label_set.ignore_id or not of_class.any():
@@ -95,13 +95,10 @@ def enlarged(box: Box, shape: tuple[int, int], share: float = 0.25) -> Box:
 
 
 def _instances(class_id: int, of_class: np.ndarray, instance_map: np.ndarray) -> Iterator[Segment]:
-    numbers, dense = np.unique(np.where(of_class, instance_map, 0), return_inverse=True)
-    dense = dense.reshape(of_class.shape) + (numbers[0] != 0)
-    numbers = numbers[numbers != 0]
-    for index, part in enumerate(ndimage.find_objects(dense)):
+    here = np.where(of_class, instance_map, 0)
+    for number, part in enumerate(ndimage.find_objects(here), start=1):
         if part is not None:
-            mask = dense[part] == index + 1
-            yield Segment(class_id, _box(part), mask, int(numbers[index]))
+            yield Segment(class_id, _box(part), here[part] == number, number)
 
 
 def _components(of_class: np.ndarray, behind: np.ndarray | None) -> Iterator[tuple[Box, np.ndarray]]:
@@ -110,20 +107,25 @@ def _components(of_class: np.ndarray, behind: np.ndarray | None) -> Iterator[tup
     joined_numbers, _ = ndimage.label(joined, structure=EIGHT)
     numbers = np.where(of_class, joined_numbers, 0)
     for index, part in enumerate(ndimage.find_objects(numbers), start=1):
-        if part is None:
-            continue
-        mask = numbers[part] == index
-        thin = np.count_nonzero(joined_numbers[part] == index) - np.count_nonzero(mask)
-        if thin < np.count_nonzero(mask):
-            yield _box(part), mask
-            continue
-        # Held together by thin structures alone. The released code drops these; their pixels are as real as others.
-        apart, _ = ndimage.label(mask, structure=EIGHT)
-        for number, inner in enumerate(ndimage.find_objects(apart), start=1):
-            yield _box(inner, part), apart[inner] == number
+        if part is not None:
+            mask = numbers[part] == index
+            yield from _split(_box(part), mask, int(np.count_nonzero(joined_numbers[part] == index)))
 
 
-def _box(part: tuple[slice, ...], within: tuple[slice, ...] | None = None) -> Box:
-    top, left = (within[0].start, within[1].start) if within is not None else (0, 0)
+def _split(box: Box, mask: np.ndarray, joined: int) -> Iterator[tuple[Box, np.ndarray]]:
+    """Yields a component of `joined` pixels with its thin structures; in parts where those alone hold it together.
+
+    The released code drops such components; their pixels are as real as others.
+    """
+    if joined < 2 * np.count_nonzero(mask):
+        yield box, mask
+        return
+    apart, _ = ndimage.label(mask, structure=EIGHT)
+    for number, inner in enumerate(ndimage.find_objects(apart), start=1):
+        x0, y0, x1, y1 = _box(inner)
+        yield (box[0] + x0, box[1] + y0, box[0] + x1, box[1] + y1), apart[inner] == number
+
+
+def _box(part: tuple[slice, ...]) -> Box:
     rows, columns = part
-    return left + columns.start, top + rows.start, left + columns.stop, top + rows.stop
+    return columns.start, rows.start, columns.stop, rows.stop

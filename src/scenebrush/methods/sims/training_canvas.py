@@ -93,7 +93,8 @@ class DonorShapes:
         shape, others = self._shape_of[wanted], self._shapes[class_id][drawn]
         shared = np.bitwise_count(others & shape).sum(1, dtype=np.int64)
         union = np.bitwise_count(others | shape).sum(1, dtype=np.int64)
-        return places[drawn[int(np.argmax(shared / np.maximum(union, 1)))]]
+        best = int(np.argmax(shared / np.maximum(union, 1)))
+        return places[int(drawn[best])]
 
 
 def spoil(shapes: DonorShapes, index: int, config: SimsConfig, rng: np.random.Generator, box: Box) -> Spoilt:

@@ -1,0 +1,344 @@
+"""The canvas of a layout: segments retrieved, chosen, aligned, recoloured, ordered, pasted (paper section 3).
+
+Ours beside the paper's: donors are chosen together, so that most of a picture comes from one photo's light; segments
+keep to the layout (`SimsConfig.footprint`); what they leave open of stuff is filled by further segments and then by
+copies of the same class, as in a photo with a hole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from scenebrush.canvas.collage import MISSING, Collage, Laid, Piece, boundary_band, lay
+from scenebrush.canvas.color_transfer import transferred
+from scenebrush.canvas.copying import fill
+from scenebrush.canvas.plan import Parts
+from scenebrush.methods.layout_arrays import check_label_set
+from scenebrush.methods.sims.affine import forward_matrix
+from scenebrush.methods.sims.alignment import TransformationNetwork, align, align_by_moments
+from scenebrush.methods.sims.bank import Bank, Match, StoredSegment, query_of
+from scenebrush.methods.sims.config import SimsConfig
+from scenebrush.methods.sims.networks import SimsNetworks
+from scenebrush.methods.sims.order_pairs import coarse_order
+from scenebrush.methods.sims.ordering import fronts
+from scenebrush.methods.sims.segments import Segment, segments_of
+from scenebrush.scene.layout import Layout
+
+COHERENCE = 0.25  # of score: what it is worth that a segment comes from the anchor
+_TEMPERATURE = 0.04  # of score: how far seeds stray from the best segments
+_MOST_COLORS = 3000
+_LAYERS = 3  # segments that are tried one after another on one place
+_PLAIN = Parts(facades=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """A segment of the layout and the bank's best for it, best first."""
+
+    segment: Segment
+    matches: tuple[Match, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """A segment of the layout, and in which order those found for it are tried: numbers of `Found.matches`."""
+
+    found: Found
+    ranks: tuple[int, ...]
+
+    @property
+    def match(self) -> Match:
+        """The one that is pasted first."""
+        return self.found.matches[self.ranks[0]]
+
+
+@dataclass(frozen=True, eq=False)
+class Assembly:
+    """A canvas.
+
+    Args:
+        collage: pixels, whose they are, what is elided.
+        chosen: which segments it is made of, in the order of painting.
+        layout: what it shows: the layout asked for, or the revised one where segments bring their own footprint.
+        unknown: bool (H, W), where the revised layout does not know the class.
+        copied: bool (H, W), pixels copied within the canvas.
+        lacking: names of classes that the bank has no segment of; their place is left to the network.
+        anchor: the donor, `split/stem`, that most comes from; None = none.
+    """
+
+    collage: Collage
+    chosen: tuple[Chosen, ...]
+    layout: Layout
+    unknown: np.ndarray
+    copied: np.ndarray
+    lacking: tuple[str, ...] = ()
+    anchor: str | None = None
+
+
+@dataclass(frozen=True)
+class Making:
+    """How a canvas is made, beside the model's configuration.
+
+    Args:
+        seed: 0 = the best segments; another draws among the best.
+        candidates: how many of the best segments of each place are looked at.
+        picks: of single objects, which of the best is pasted, 0 = the best: number in `segments_of(layout)` -> rank.
+        exclude_donors: scenes, `split/stem`, that may not serve.
+        coherence: how much it counts that a segment comes from the anchor's photo; 0 = as in the paper.
+        harmonise: strength, 0 to 1, of the colour transfer to the anchor's colours of the same class.
+        complete: fill what is left open of stuff by further segments and copies.
+        elide: take pixels along boundaries out again, for the network to invent.
+    """
+
+    seed: int = 0
+    candidates: int = 12
+    picks: dict[int, int] = field(default_factory=dict)
+    exclude_donors: frozenset[str] = frozenset()
+    coherence: float = COHERENCE
+    harmonise: float = 0.7
+    complete: bool = True
+    elide: bool = True
+
+
+def assemble(
+    layout: Layout, bank: Bank, config: SimsConfig, networks: SimsNetworks | None, making: Making | None = None
+) -> Assembly:
+    """Returns the canvas of a layout.
+
+    Args:
+        layout: of the bank's label set, of any size.
+        bank: where segments come from.
+        config: the model's.
+        networks: transformation and ordering network; None = alignment by moments and the coarse order alone.
+        making: how.
+
+    Raises:
+        ModelError: the layout has other classes than the bank.
+        InputError: the bank is empty.
+    """
+    making = making if making is not None else Making()
+    check_label_set(f"bank {bank.path.name}", bank.label_set, layout)
+    found, lacking = retrieve(layout, bank, config, making)
+    anchor = choose_anchor(found, making)
+    order = coarse_order(layout.label_set)
+    chosen = sorted((choose(i, one, anchor, making) for i, one in enumerate(found)), key=lambda c: _depth(c, order))
+    painter = _Painter(layout, bank, config, networks, making, anchor)
+    for one in chosen:
+        painter.paint(one)
+    return painter.finish(tuple(chosen), lacking)
+
+
+def retrieve(layout: Layout, bank: Bank, config: SimsConfig, making: Making) -> tuple[list[Found], tuple[str, ...]]:
+    """Returns the segments of a layout that are large enough with the best of the bank, and the classes it lacks."""
+    least = max(1, round(config.least_area * layout.label_map.size))
+    found, lacking = [], dict[str, None]()
+    for segment in segments_of(layout, least_area=least):
+        query = query_of(layout, segment, bank.match_size)
+        matches = bank.find(query, making.candidates, exclude_donors=making.exclude_donors)
+        if matches:
+            found.append(Found(segment, tuple(matches)))
+        else:
+            lacking[layout.label_set.by_id[segment.class_id].name] = None
+    return found, tuple(lacking)
+
+
+def choose_anchor(found: Sequence[Found], making: Making) -> str | None:
+    """Returns the donor whose segments serve best over the whole picture: area times score, summed."""
+    worth = dict[str, float]()
+    for one in found:
+        for match in one.matches:
+            gain = one.segment.area * match.score
+            worth[match.record.donor] = worth.get(match.record.donor, 0.0) + gain
+    if not worth:
+        return None
+    ranked = sorted(worth, key=lambda donor: (-worth[donor], donor))
+    if not making.seed:
+        return ranked[0]
+    best = ranked[: making.candidates]
+    weights = np.array([worth[donor] for donor in best]) ** 2
+    return str(np.random.default_rng(making.seed).choice(best, p=weights / weights.sum()))
+
+
+def choose(index: int, found: Found, anchor: str | None, making: Making) -> Chosen:
+    """Returns the order in which the segments found are tried: by score, and whether they are the anchor's."""
+    scores = np.array([match.score for match in found.matches])
+    scores += [making.coherence * (match.record.donor == anchor) for match in found.matches]
+    if making.seed:
+        scores += _TEMPERATURE * np.random.default_rng((making.seed, index)).gumbel(size=len(scores))
+    ranks = list(np.argsort(-scores, kind="stable"))
+    if index in making.picks:
+        pick = min(making.picks[index], len(ranks) - 1)
+        ranks.remove(pick)
+        ranks.insert(0, pick)
+    return Chosen(found, tuple(int(rank) for rank in ranks))
+
+
+class _Painter:
+    """Paints chosen segments one over the other."""
+
+    def __init__(
+        self,
+        layout: Layout,
+        bank: Bank,
+        config: SimsConfig,
+        networks: SimsNetworks | None,
+        making: Making,
+        anchor: str | None,
+    ) -> None:
+        self.layout, self.bank, self.config, self.making = layout, bank, config, making
+        self.networks = networks
+        self.collage = Collage(layout.shape)
+        self.painted: list[Segment] = []
+        self.anchor = anchor
+        self._palette = dict[int, np.ndarray]()
+        self._anchored = set(_donors_segments(bank, anchor)) if making.harmonise and anchor else set()
+
+    def paint(self, chosen: Chosen) -> None:
+        """Paints the best segment, and where it leaves a place open, the next best."""
+        segment = chosen.found.segment
+        wanted = segment.whole_mask(self.layout.shape)
+        within = wanted if self.config.footprint == "layout" else None
+        layers = _LAYERS if within is not None and self.making.complete else 1
+        open_places = wanted.copy()
+        for rank in chosen.ranks[:layers]:
+            laid = self.laid(chosen.found.matches[rank], wanted)
+            if within is None:
+                self._over(laid, segment)
+                break
+            self.collage.paint(laid, segment.class_id, open_places)
+            self.painted.append(segment)
+            open_places &= self.collage.owner == MISSING
+            if not self.layout.label_set.is_kind(np.array(segment.class_id), "stuff") or not open_places.any():
+                break  # two halves of cars make no car
+
+    def laid(self, match: Match, wanted: np.ndarray) -> Laid:
+        """Returns a segment of the bank at its place, aligned and recoloured."""
+        stored = self.bank.read(match.record.id)
+        piece = _piece(stored, self.layout.shape)
+        piece = Piece(self._recoloured(stored), piece.mask, piece.class_id, piece.matrix)
+        plain = lay(piece, self.layout.shape)
+        color = np.zeros((*self.layout.shape, 3), np.uint8)
+        color[plain.window] = np.rint(plain.color).clip(0, 255)
+        mask = plain.whole_mask(self.layout.shape)
+        if not mask.any():
+            return plain
+        network = self.networks.transformation if self.networks is not None else None
+        affine = _affine(network, color, mask, wanted, self.layout)
+        if affine is None:
+            return plain
+        matrix = forward_matrix(affine, self.layout.shape)
+        whole = np.vstack([matrix, [0, 0, 1]]) @ np.vstack([piece.matrix, [0, 0, 1]])
+        return lay(Piece(piece.color, piece.mask, piece.class_id, whole[:2]), self.layout.shape)
+
+    def finish(self, chosen: tuple[Chosen, ...], lacking: tuple[str, ...]) -> Assembly:
+        """Fills what is left, elides, and revises the layout where footprints are the segments' own."""
+        layout, unknown = self._revised()
+        owner = self.collage.owner.copy()
+        copied = np.zeros(self.layout.shape, bool)
+        if self.making.complete and len(self.painted):
+            copied = self._copied(layout, unknown)
+        if self.making.elide:
+            band = boundary_band(owner, self.config.elision_band * self.layout.shape[0])
+            drawn = np.random.default_rng((self.making.seed, 1)).random(self.layout.shape)
+            self.collage.elide(band & (drawn < self.config.elision_share))
+        return Assembly(self.collage, chosen, layout, unknown, copied, lacking, self.anchor)
+
+    def _over(self, laid: Laid, segment: Segment) -> None:
+        """Paints a segment with its own footprint: over what it hides, under what the ordering network puts in front.
+
+        The released script tests this the wrong way round and mixes two ways of counting; this follows the paper.
+        """
+        own = laid.whole_mask(self.layout.shape)
+        hidden = [int(n) for n in np.unique(self.collage.owner[own]) if n != MISSING]
+        others = [n for n in hidden if self.painted[n].class_id != segment.class_id]
+        shown = Segment(segment.class_id, (0, 0, own.shape[1], own.shape[0]), own)
+        if others and self.networks is not None:
+            pairs = [(shown, self._as_painted(n)) for n in others]
+            for number, winner in zip(others, fronts(self.networks.ordering, self.layout, pairs), strict=True):
+                if winner != segment.class_id:
+                    own &= self.collage.owner != number
+        self.collage.paint(laid, segment.class_id, own)
+        self.painted.append(segment)
+
+    def _as_painted(self, number: int) -> Segment:
+        mask = self.collage.owner == number
+        return Segment(self.painted[number].class_id, (0, 0, mask.shape[1], mask.shape[0]), mask)
+
+    def _recoloured(self, stored: StoredSegment) -> np.ndarray:
+        strength, record = self.making.harmonise, stored.record
+        if not strength or record.donor == self.anchor:
+            return stored.color
+        target = self._colors(record.class_id)
+        if not len(target):
+            return stored.color
+        color = stored.color.copy()
+        source = color[stored.mask]
+        rng = np.random.default_rng(record.id)
+        some = source[rng.integers(len(source), size=min(len(source), _MOST_COLORS))]
+        color[stored.mask] = transferred(source, some, target, by=self.config.transfer, strength=strength)
+        return color
+
+    def _colors(self, class_id: int) -> np.ndarray:
+        """Some pixels of a class in the anchor's photo, uint8 (N, 3)."""
+        if class_id not in self._palette:
+            ids = [r for r, of in self._anchored if of == class_id]
+            found = [one.color[one.mask] for one in map(self.bank.read, sorted(ids))]
+            pixels = np.concatenate(found) if found else np.zeros((0, 3), np.uint8)
+            if len(pixels) > _MOST_COLORS:
+                pixels = pixels[np.random.default_rng(class_id).integers(len(pixels), size=_MOST_COLORS)]
+            self._palette[class_id] = pixels
+        return self._palette[class_id]
+
+    def _revised(self) -> tuple[Layout, np.ndarray]:
+        """The layout that the canvas shows; classes that only the layout knows stay where they are stuff."""
+        nothing = np.zeros(self.layout.shape, bool)
+        if self.config.footprint == "layout":
+            return self.layout, nothing
+        labels, shown = self.layout.label_map, self.collage.class_map
+        stuff = self.layout.label_set.is_kind(labels, "stuff")
+        unknown = (shown < 0) & ~stuff
+        revised = np.where(shown >= 0, shown, labels)
+        return Layout(revised, self.layout.label_set), unknown
+
+    def _copied(self, layout: Layout, unknown: np.ndarray) -> np.ndarray:
+        """Fills stuff that is left open with copies of its own class on the canvas; returns where, bool (H, W)."""
+        hole = (self.collage.owner == MISSING) & ~unknown
+        if not hole.any() or hole.all():
+            return np.zeros(hole.shape, bool)
+        filled = fill(self.collage.color, layout, layout, hole, parts=_PLAIN)
+        copied: np.ndarray = filled.copied & hole & layout.label_set.is_kind(layout.label_map, "stuff")
+        self.collage.color[copied] = filled.photo[copied]
+        self.collage.owner[copied] = self.collage.count
+        self.collage.class_map[copied] = layout.label_map[copied]
+        return copied
+
+
+def _depth(chosen: Chosen, order: dict[int, int]) -> tuple[int, int]:
+    """Back to front: by class, within a class by the lower edge."""
+    segment = chosen.found.segment
+    return order.get(segment.class_id, len(order)), segment.box[3]
+
+
+def _piece(stored: StoredSegment, shape: tuple[int, int]) -> Piece:
+    """A segment of the bank where it lay in its photo, stretched to a picture of `shape`."""
+    (x0, y0, _, _), (width, height) = stored.record.box, stored.record.photo_size
+    wide, high = shape[1] / width, shape[0] / height
+    matrix = np.array([[wide, 0, wide * (x0 + 0.5) - 0.5], [0, high, high * (y0 + 0.5) - 0.5]])
+    return Piece(stored.color, stored.mask, stored.record.class_id, matrix)
+
+
+def _affine(
+    network: TransformationNetwork | None, color: np.ndarray, mask: np.ndarray, wanted: np.ndarray, layout: Layout
+) -> np.ndarray | None:
+    """The affine that fits a segment to its place, or None where it is best left as it is."""
+    by_moments = align_by_moments(color, mask, wanted)
+    aligned = by_moments if network is None else align(network, color, mask, wanted, layout)
+    return aligned.affine if aligned.moved else None
+
+
+def _donors_segments(bank: Bank, donor: str) -> Iterable[tuple[int, int]]:
+    """Yields (id, class id) of a donor's segments."""
+    return ((record.id, record.class_id) for record in bank.records() if record.donor == donor)
