@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from scenebrush.methods.sims.matching import CELLS, Query
+from scenebrush.methods.sims.matching import BINS, CELLS, Query
 
 SLACK = 1e-5
 """Added to bounds: they are rounded to float32, scores are not."""
@@ -31,18 +31,20 @@ class BoxColumns:
     def __len__(self) -> int:
         return len(self.area)
 
-    def bounds(self, query: Query, *, context: bool) -> np.ndarray:
-        """Returns what each segment's score can be at most, float32 (n,), from areas and overlaps of boxes."""
+    def bounds(self, query: Query, *, context: bool) -> tuple[np.ndarray, np.ndarray]:
+        """Returns what each segment's IoU of masks and of contexts can be at most, float32 (n,) each.
+
+        From sizes and overlaps of boxes. Where contexts do not count, theirs is 0.
+        """
         shape = query.shape
-        found = np.empty(len(self), np.float32)
+        masks, contexts = np.empty(len(self), np.float32), np.zeros(len(self), np.float32)
         for start in range(0, len(self), _CHUNK):
             part = slice(start, start + _CHUNK)
-            found[part] = _iou_bound(self.area[part], shape.area, _overlap(self.box, part, shape.box))
+            masks[part] = _iou_bound(self.area[part], shape.area, _overlap(self.box, part, shape.box))
             if context:
                 overlap = _overlap(self.context_box, part, shape.context_box)
-                found[part] += _iou_bound(self.context_size[part], shape.context_size, overlap)
-        found += np.float32(SLACK)
-        return found
+                contexts[part] = _iou_bound(self.context_size[part], shape.context_size, overlap)
+        return masks, contexts
 
 
 def _overlap(columns: list[np.ndarray], part: slice, box: tuple[int, ...]) -> np.ndarray:
@@ -65,36 +67,41 @@ def _iou_bound(sizes: np.ndarray, size: int, most: np.ndarray) -> np.ndarray:
     union -= most
     np.maximum(union, np.float32(1), out=union)
     most /= union
+    most += np.float32(SLACK)
     return most
 
 
-def cell_bounds(query: Query, boxes: np.ndarray, cells: np.ndarray, *, context: bool) -> np.ndarray:
-    """Returns what each segment's score can be at most, float32 (n,), from the pixels in each of its cells.
+def mask_cell_bounds(query: Query, boxes: np.ndarray, cells: np.ndarray) -> np.ndarray:
+    """Returns what each segment's IoU of masks can be at most, float32 (n,), from the pixels in each of its cells.
 
-    What two masks share within a cell is at most the lesser of their pixels there; so for contexts, bin by bin.
+    What two masks share within a cell is at most the lesser of their pixels there.
 
     Args:
         query: what is looked for.
         boxes: records, `shards.BOXES` (n,).
-        cells: their `shards.COUNTS` (n,).
-        context: whether contexts count.
+        cells: the mask's pixels in them, (n, CELLS, CELLS).
     """
     shape = query.shape
-    width = shape.filled.shape[1]
     rows, columns = _edges(boxes["box"], shape.box)
     rows, columns = rows - shape.box[1], columns - shape.box[0]
-    corners = shape.filled.ravel().take(rows[:, :, None] * width + columns[:, None, :])
-    shared = np.minimum(_within(corners), cells["mask"]).sum((1, 2), dtype=np.int32)
-    bounds = _iou_bound(boxes["area"].astype(np.float32), shape.area, shared.astype(np.float32))
-    if context:
-        bins = shape.frame.bins
-        rows, columns = _edges(boxes["context_box"], shape.context_box)
-        flat = rows[:, :, None] * bins.shape[1] + columns[:, None, :]
-        corners = bins.reshape(-1, bins.shape[2]).take(flat, axis=0)
-        shared = np.minimum(_within(corners), cells["context"]).sum((1, 2, 3), dtype=np.int32)
-        bounds += _iou_bound(boxes["context_size"].astype(np.float32), shape.context_size, shared.astype(np.float32))
-    bounds += np.float32(SLACK)
-    return bounds
+    corners = shape.filled.ravel().take(rows[:, :, None] * shape.filled.shape[1] + columns[:, None, :])
+    shared = np.minimum(_within(corners), cells).sum((1, 2), dtype=np.float32)
+    return _iou_bound(boxes["area"].astype(np.float32), shape.area, shared)
+
+
+def context_cell_bounds(query: Query, boxes: np.ndarray, cells: np.ndarray) -> np.ndarray:
+    """Returns what each segment's IoU of contexts can be at most, float32 (n,), likewise, bin by bin.
+
+    Args:
+        query: what is looked for.
+        boxes: records, `shards.BOXES` (n,).
+        cells: the context's pixels in them, (n, CELLS, CELLS, BINS).
+    """
+    shape, bins = query.shape, query.shape.frame.bins
+    rows, columns = _edges(boxes["context_box"], shape.context_box)
+    corners = bins.reshape(-1, bins.shape[2]).take(rows[:, :, None] * bins.shape[1] + columns[:, None, :], axis=0)
+    shared = np.minimum(_within(corners), cells).reshape(len(boxes), CELLS * CELLS * BINS).sum(1, dtype=np.float32)
+    return _iou_bound(boxes["context_size"].astype(np.float32), shape.context_size, shared)
 
 
 def _edges(boxes: np.ndarray, within: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:

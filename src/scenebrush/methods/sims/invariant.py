@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from scenebrush.methods.sims.matching import NO_CLASS, Query, Shape, centers
-from scenebrush.methods.sims.retrieval import Scores, to_reach
+from scenebrush.methods.sims.retrieval import NOTHING, Scores, to_reach
 from scenebrush.methods.sims.shards import GRID, Shard, grids_dtype
 
 _CHUNK = 512
@@ -69,7 +69,7 @@ class GridSearcher:
             masks[start : start + _CHUNK] = mask_scores(grid["mask"], self._grids[start : start + _CHUNK])
         left = np.arange(len(masks)) if allowed is None else np.flatnonzero(allowed)
         left = left[np.argsort(-masks[left], kind="stable")]
-        best = Scores(*(np.zeros(0, dtype) for dtype in (np.intp, float, float)))
+        best = NOTHING
         for start in range(0, len(left), _CHUNK):
             part = left[start : start + _CHUNK]
             best_possible = masks[part] + (1.0 if context else 0.0)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
-from scenebrush.methods.sims.bounds import BoxColumns, cell_bounds
+from scenebrush.methods.sims.bounds import BoxColumns, context_cell_bounds, mask_cell_bounds
 from scenebrush.methods.sims.matching import Query
 from scenebrush.methods.sims.shards import Shard
 
-_SEEDS, _FIRST_EXACT = 512, 32
-_CELL_CHUNK, _EXACT_CHUNK = 2048, 128
+_SEEDS, _LARGEST_TURN = 64, 4096
+_FIRST_SCORED, _SCORED = 24, 128
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,27 @@ class Scores:
         order = np.lexsort((self.ordinals, -self.totals))[:k]
         return Scores(self.ordinals[order], self.masks[order], self.contexts[order])
 
+    def where(self, chosen: np.ndarray) -> Scores:
+        """Returns those that are chosen, bool (n,)."""
+        return Scores(self.ordinals[chosen], self.masks[chosen], self.contexts[chosen])
+
+    def split(self, count: int) -> tuple[Scores, Scores]:
+        """Returns the first `count`, and the rest."""
+        first, rest = (
+            Scores(self.ordinals[part], self.masks[part], self.contexts[part])
+            for part in (slice(count), slice(count, None))
+        )
+        return first, rest
+
     def __add__(self, other: Scores) -> Scores:
         return Scores(
             np.concatenate([self.ordinals, other.ordinals]),
             np.concatenate([self.masks, other.masks]),
             np.concatenate([self.contexts, other.contexts]),
         )
+
+
+NOTHING = Scores(np.zeros(0, np.intp), np.zeros(0), np.zeros(0))
 
 
 class Searcher:
@@ -83,50 +98,81 @@ class Searcher:
     def find(self, query: Query, k: int, *, context: bool, allowed: np.ndarray | None) -> Scores:
         """Returns the k best; exactly those that scoring all of them would find.
 
-        1. Areas and boxes bound all. 2. The most promising are bounded by cells, and the most promising of these
-        scored: the k-th best of them is what others must reach. 3. Whoever can is bounded by cells, and, best bound
-        first, scored, until nobody left can.
+        Areas and boxes bound all segments. The most promising ones are scored first: the k-th best of them is what
+        others must reach. Those that still can take their turn, best bound first, in growing groups.
         """
-        bounds = self._columns.bounds(query, context=context)
+        masks, contexts = self._columns.bounds(query, context=context)
+        totals = masks + contexts
         if allowed is not None:
-            bounds[~allowed] = -1
-        promising = _highest(bounds, _SEEDS)
-        cells = self._cell_bounds(query, promising, context)
-        first = promising[np.argsort(-cells, kind="stable")[: max(_FIRST_EXACT, k)]]
-        best = self.score(query, first[bounds[first] >= 0], context=context).best(k)
-        bounds[first] = -1
-        return self._rest(query, k, best, bounds, context)
-
-    def _rest(self, query: Query, k: int, best: Scores, bounds: np.ndarray, context: bool) -> Scores:
-        left = np.flatnonzero(bounds >= to_reach(best, k))
-        for start in range(0, len(left), _CELL_CHUNK):
-            part = left[start : start + _CELL_CHUNK]
-            bounds[part] = np.minimum(bounds[part], self._cell_bounds(query, part, context))
-        left = left[bounds[left] >= to_reach(best, k)]
-        left = left[np.argsort(-bounds[left], kind="stable")]
-        for start in range(0, len(left), _EXACT_CHUNK):
-            part = left[start : start + _EXACT_CHUNK]
-            part = part[bounds[part] >= to_reach(best, k)]
-            if not len(part):
-                break
-            best = (best + self.score(query, part, context=context)).best(k)
+            totals[~allowed] = -1
+        most_promising = _highest(totals, max(_SEEDS, k))
+        best = NOTHING
+        best = self._best_of(query, k, best, most_promising[totals[most_promising] >= 0], masks, contexts, context)
+        totals[most_promising] = -1
+        left = np.flatnonzero(totals >= to_reach(best, k))
+        left = left[np.argsort(-totals[left], kind="stable")]
+        size = 4 * _SEEDS
+        while len(left):
+            part, left = left[:size], left[size:]
+            best = self._best_of(query, k, best, part, masks, contexts, context)
+            left = left[totals[left] >= to_reach(best, k)]
+            size = min(2 * size, _LARGEST_TURN)
         return best
 
-    def _cell_bounds(self, query: Query, ordinals: np.ndarray, context: bool) -> np.ndarray:
-        shard = self._shard
-        return cell_bounds(query, shard.boxes[ordinals], shard.cells[ordinals], context=context)
+    def _best_of(
+        self,
+        query: Query,
+        k: int,
+        best: Scores,
+        ordinals: np.ndarray,
+        masks: np.ndarray,
+        contexts: np.ndarray,
+        context: bool,
+    ) -> Scores:
+        """Returns the k best of `best` and some more segments, given bounds of all masks and contexts.
 
-    def score(self, query: Query, ordinals: np.ndarray, *, context: bool) -> Scores:
-        """Returns the exact scores of segments, in the order given."""
-        boxes, shape = self._shard.boxes[ordinals], query.shape
-        first, mask_runs = boxes["first_run"].astype(np.intp), boxes["mask_runs"].astype(np.intp)
-        shared = self._shared(mask_counter(query), first, mask_runs)
-        masks = shared / np.maximum(boxes["area"] + float(shape.area) - shared, 1)
-        contexts = np.zeros(len(ordinals))
-        if context:
-            shared = self._shared(context_counter(query), first + mask_runs, boxes["context_runs"].astype(np.intp))
-            contexts = shared / np.maximum(boxes["context_size"] + float(shape.context_size) - shared, 1)
-        return Scores(ordinals, masks, contexts)
+        Step by step from cheap to dear: cells of masks, cells of contexts, masks, contexts; after each only those go on
+        that can still be among the k best.
+        """
+        bounds = Scores(ordinals, masks[ordinals], contexts[ordinals])
+        for bounded in (self._bound_masks, self._bound_contexts)[: 1 + context]:
+            bounds = bounded(query, bounds)
+            bounds = bounds.where(bounds.totals >= to_reach(best, k))
+        bounds, size = bounds.best(len(ordinals)), _FIRST_SCORED
+        while len(bounds.ordinals):
+            part, bounds = bounds.split(max(size, k))
+            scores = replace(part, masks=self.mask_scores(query, part.ordinals))
+            if context:
+                scores = scores.where(scores.totals >= to_reach(best, k))
+                scores = replace(scores, contexts=self.context_scores(query, scores.ordinals))
+            best = (best + scores).best(k)
+            bounds, size = bounds.where(bounds.totals >= to_reach(best, k)), _SCORED
+        return best
+
+    def _bound_masks(self, query: Query, bounds: Scores) -> Scores:
+        boxes, cells = self._shard.boxes[bounds.ordinals], self._shard.cells["mask"][bounds.ordinals]
+        return replace(bounds, masks=np.minimum(bounds.masks, mask_cell_bounds(query, boxes, cells)))
+
+    def _bound_contexts(self, query: Query, bounds: Scores) -> Scores:
+        boxes, cells = self._shard.boxes[bounds.ordinals], self._shard.cells["context"][bounds.ordinals]
+        return replace(bounds, contexts=np.minimum(bounds.contexts, context_cell_bounds(query, boxes, cells)))
+
+    def mask_scores(self, query: Query, ordinals: np.ndarray) -> np.ndarray:
+        """Returns the exact IoU of masks, float64 (n,)."""
+        boxes = self._shard.boxes[ordinals]
+        first, counts = boxes["first_run"].astype(np.intp), boxes["mask_runs"].astype(np.intp)
+        shared = self._shared(mask_counter(query), first, counts)
+        scores: np.ndarray = shared / np.maximum(boxes["area"] + float(query.shape.area) - shared, 1)
+        return scores
+
+    def context_scores(self, query: Query, ordinals: np.ndarray) -> np.ndarray:
+        """Returns the exact IoU of contexts, float64 (n,)."""
+        boxes = self._shard.boxes[ordinals]
+        first = boxes["first_run"].astype(np.intp) + boxes["mask_runs"]
+        shared = self._shared(context_counter(query), first.astype(np.intp), boxes["context_runs"].astype(np.intp))
+        union = boxes["context_size"] + float(query.shape.context_size) - shared
+        scores: np.ndarray = shared / np.maximum(union, 1)
+        return scores
 
     def _shared(self, counter: RunCounter, first: np.ndarray, counts: np.ndarray) -> np.ndarray:
         """Returns how many pixels of each segment's runs the query has too, int64 (n,)."""
