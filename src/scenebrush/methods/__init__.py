@@ -31,10 +31,10 @@ __all__ = [
     "load_synthesizer",
 ]
 
-METHODS = ("canvas", "pix2pix", "pix2pixhd", "sesame", "spade")
+METHODS = ("canvas", "pix2pix", "pix2pixhd", "sesame", "sims", "spade")
 """Every method: the names of the folders beside this file. `<method>/method.py` has `load(folder) -> Editor`."""
 
-SYNTHESIZERS = ("pix2pix", "pix2pixhd", "spade")
+SYNTHESIZERS = ("pix2pix", "pix2pixhd", "sims", "spade")
 """The methods that make whole pictures. Each can serve an edit; but no one gets them for it without asking."""
 
 WITHOUT_WEIGHTS = {"canvas": "real pixels of the same photo, copied and blended; any label set, no training"}

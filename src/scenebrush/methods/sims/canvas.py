@@ -7,7 +7,7 @@ copies of the same class, as in a photo with a hole.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -32,6 +32,8 @@ _TEMPERATURE = 0.04  # of score: how far seeds stray from the best segments
 _MOST_COLORS = 3000
 _LAYERS = 3  # segments that are tried one after another on one place
 _PLAIN = Parts(facades=False)
+Palette = Mapping[int, np.ndarray]
+"""Colours of a photo by class id: uint8 (N, 3) each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,6 +93,7 @@ class Making:
         harmonise: strength, 0 to 1, of the colour transfer to the anchor's colours of the same class.
         complete: fill what is left open of stuff by further segments and copies.
         elide: take pixels along boundaries out again, for the network to invent.
+        palette: colours to transfer to, class by class, instead of the anchor's.
     """
 
     seed: int = 0
@@ -101,6 +104,7 @@ class Making:
     harmonise: float = 0.7
     complete: bool = True
     elide: bool = True
+    palette: Palette | None = None
 
 
 def assemble(
@@ -125,7 +129,7 @@ def assemble(
     anchor = choose_anchor(found, making)
     order = coarse_order(layout.label_set)
     chosen = sorted((choose(i, one, anchor, making) for i, one in enumerate(found)), key=lambda c: _depth(c, order))
-    painter = _Painter(layout, bank, config, networks, making, anchor)
+    painter = Painter(layout, bank, config, networks, making, anchor)
     for one in chosen:
         painter.paint(one)
     return painter.finish(tuple(chosen), lacking)
@@ -176,8 +180,11 @@ def choose(index: int, found: Found, anchor: str | None, making: Making) -> Chos
     return Chosen(found, tuple(int(rank) for rank in ranks))
 
 
-class _Painter:
-    """Paints chosen segments one over the other."""
+class Painter:
+    """Paints chosen segments one over the other; arguments as in `assemble`.
+
+    `anchor` is the donor whose colours the others take on, `collage` what is painted on.
+    """
 
     def __init__(
         self,
@@ -187,32 +194,39 @@ class _Painter:
         networks: SimsNetworks | None,
         making: Making,
         anchor: str | None,
+        collage: Collage | None = None,
     ) -> None:
         self.layout, self.bank, self.config, self.making = layout, bank, config, making
         self.networks = networks
-        self.collage = Collage(layout.shape)
-        self.painted: list[Segment] = []
+        self.collage = Collage(layout.shape) if collage is None else collage
+        self.painted = dict[int, Segment]()
         self.anchor = anchor
-        self._palette = dict[int, np.ndarray]()
-        self._anchored = set(_donors_segments(bank, anchor)) if making.harmonise and anchor else set()
+        self._palette = {} if making.palette is None else {c: _few(p, c) for c, p in making.palette.items()}
+        asked = making.harmonise and anchor and making.palette is None
+        self._anchored = set(_donors_segments(bank, anchor)) if asked and anchor else set()
 
-    def paint(self, chosen: Chosen) -> None:
-        """Paints the best segment, and where it leaves a place open, the next best."""
+    def paint(self, chosen: Chosen, *, within: np.ndarray | None = None) -> None:
+        """Paints the best segment, and where it leaves a place open, the next best; only on `within`, bool (H, W)."""
         segment = chosen.found.segment
-        wanted = segment.whole_mask(self.layout.shape)
-        within = wanted if self.config.footprint == "layout" else None
-        layers = _LAYERS if within is not None and self.making.complete else 1
-        open_places = wanted.copy()
-        for rank in chosen.ranks[:layers]:
+        whole = segment.whole_mask(self.layout.shape)
+        if within is not None or self.config.footprint == "layout":
+            self._inside(chosen, whole, whole if within is None else whole & within)
+        else:
+            self._over(self.laid(chosen.match, whole), segment)
+
+    def _inside(self, chosen: Chosen, wanted: np.ndarray, open_places: np.ndarray) -> None:
+        segment, is_stuff = chosen.found.segment, self._is_stuff(chosen.found.segment.class_id)
+        for rank in chosen.ranks[: _LAYERS if self.making.complete and is_stuff else 1]:
             laid = self.laid(chosen.found.matches[rank], wanted)
-            if within is None:
-                self._over(laid, segment)
+            number = self.collage.paint(laid, segment.class_id, open_places)
+            self.painted[number] = segment
+            open_places = open_places & (self.collage.owner != number)
+            if not open_places.any():
                 break
-            self.collage.paint(laid, segment.class_id, open_places)
-            self.painted.append(segment)
-            open_places &= self.collage.owner == MISSING
-            if not self.layout.label_set.is_kind(np.array(segment.class_id), "stuff") or not open_places.any():
-                break  # two halves of cars make no car
+
+    def _is_stuff(self, class_id: int) -> bool:
+        """Whether what one segment leaves open may be filled by another: two halves of cars make no car."""
+        return self.layout.label_set.by_id[class_id].kind == "stuff"
 
     def laid(self, match: Match, wanted: np.ndarray) -> Laid:
         """Returns a segment of the bank at its place, aligned and recoloured."""
@@ -260,8 +274,7 @@ class _Painter:
             for number, winner in zip(others, fronts(self.networks.ordering, self.layout, pairs), strict=True):
                 if winner != segment.class_id:
                     own &= self.collage.owner != number
-        self.collage.paint(laid, segment.class_id, own)
-        self.painted.append(segment)
+        self.painted[self.collage.paint(laid, segment.class_id, own)] = segment
 
     def _as_painted(self, number: int) -> Segment:
         mask = self.collage.owner == number
@@ -269,16 +282,16 @@ class _Painter:
 
     def _recoloured(self, stored: StoredSegment) -> np.ndarray:
         strength, record = self.making.harmonise, stored.record
-        if not strength or record.donor == self.anchor:
+        if not strength or (record.donor == self.anchor and self.making.palette is None):
             return stored.color
         target = self._colors(record.class_id)
         if not len(target):
             return stored.color
         color = stored.color.copy()
         source = color[stored.mask]
-        rng = np.random.default_rng(record.id)
-        some = source[rng.integers(len(source), size=min(len(source), _MOST_COLORS))]
-        color[stored.mask] = transferred(source, some, target, by=self.config.transfer, strength=strength)
+        color[stored.mask] = transferred(
+            source, _few(source, record.id), target, by=self.config.transfer, strength=strength
+        )
         return color
 
     def _colors(self, class_id: int) -> np.ndarray:
@@ -287,9 +300,7 @@ class _Painter:
             ids = [r for r, of in self._anchored if of == class_id]
             found = [one.color[one.mask] for one in map(self.bank.read, sorted(ids))]
             pixels = np.concatenate(found) if found else np.zeros((0, 3), np.uint8)
-            if len(pixels) > _MOST_COLORS:
-                pixels = pixels[np.random.default_rng(class_id).integers(len(pixels), size=_MOST_COLORS)]
-            self._palette[class_id] = pixels
+            self._palette[class_id] = _few(pixels, class_id)
         return self._palette[class_id]
 
     def _revised(self) -> tuple[Layout, np.ndarray]:
@@ -316,6 +327,14 @@ class _Painter:
         return copied
 
 
+def _few(pixels: np.ndarray, seed: int) -> np.ndarray:
+    """Some of many pixels (N, 3): enough for a mean and a covariance."""
+    if len(pixels) <= _MOST_COLORS:
+        return pixels
+    chosen: np.ndarray = pixels[np.random.default_rng(seed).integers(len(pixels), size=_MOST_COLORS)]
+    return chosen
+
+
 def _depth(chosen: Chosen, order: dict[int, int]) -> tuple[int, int]:
     """Back to front: by class, within a class by the lower edge."""
     segment = chosen.found.segment
@@ -334,8 +353,10 @@ def _affine(
     network: TransformationNetwork | None, color: np.ndarray, mask: np.ndarray, wanted: np.ndarray, layout: Layout
 ) -> np.ndarray | None:
     """The affine that fits a segment to its place, or None where it is best left as it is."""
-    by_moments = align_by_moments(color, mask, wanted)
-    aligned = by_moments if network is None else align(network, color, mask, wanted, layout)
+    if network is not None:
+        aligned = align(network, color, mask, wanted, layout)
+        return aligned.affine if aligned.moved else None
+    aligned = align_by_moments(color, mask, wanted)
     return aligned.affine if aligned.moved else None
 
 

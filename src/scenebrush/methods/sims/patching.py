@@ -1,0 +1,92 @@
+"""Holes in photos: their own pixels first, segments of the bank where no copy can give what is wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from scenebrush.canvas import compose
+from scenebrush.canvas.collage import MISSING, Collage, boundary_band
+from scenebrush.methods.sims.bank import Bank, Match, query_of
+from scenebrush.methods.sims.canvas import Chosen, Found, Making, Painter
+from scenebrush.methods.sims.config import SimsConfig
+from scenebrush.methods.sims.networks import SimsNetworks
+from scenebrush.methods.sims.order_pairs import coarse_order
+from scenebrush.methods.sims.segments import Segment, segments_of
+from scenebrush.scene.edit import Edit
+from scenebrush.scene.scene import Scene
+
+_LEAST = 24  # pixels: smaller things are left to the network
+_INSIDE = 0.5  # of a segment that has to lie in the hole for the bank to be asked
+
+
+@dataclass(frozen=True, eq=False)
+class Patched:
+    """A photo with its hole filled as far as real pixels go.
+
+    `color` uint8 (H, W, 3); `present` bool (H, W), false where nothing real is; `elided` bool (H, W), pixels in the
+    hole that the network is to invent again.
+    """
+
+    color: np.ndarray
+    present: np.ndarray
+    elided: np.ndarray
+
+
+def patch(
+    scene: Scene, edit: Edit, bank: Bank, config: SimsConfig, networks: SimsNetworks | None, *, rank: int = 0
+) -> Patched:
+    """Returns the canvas of an edit.
+
+    Args:
+        scene: what is edited.
+        edit: the hole is not the whole picture.
+        bank: where objects come from, and stuff that the photo does not show.
+        config: the model's.
+        networks: as in `canvas.assemble`.
+        rank: which of the best segments each object gets, 0 = the best; beyond the last one it begins again.
+    """
+    own = compose(scene, edit)
+    hole = edit.hole
+    collage = Collage(hole.shape)
+    collage.color[:] = own.photo
+    real = ~hole | own.copied | own.carried
+    collage.owner[real] = 0
+    collage.owner[own.carried] = 1
+    collage.count = 2
+    before = np.where(hole, -1, scene.layout.label_map)
+    palette = {int(c): scene.photo[before == c] for c in np.unique(before) if c >= 0}
+    making = Making(complete=False, elide=False, palette=palette)
+    painter = Painter(edit.layout, bank, config, networks, making, None, collage=collage)
+    order = coarse_order(edit.layout.label_set)
+    asked = sorted(_asked(edit, ~own.carried), key=lambda s: (order.get(s.class_id, len(order)), s.box[3]))
+    for segment in asked:
+        if not (segment.whole_mask(hole.shape) & hole & ~real).any():
+            continue  # the photo itself has it
+        matches = tuple(bank.find(query_of(edit.layout, segment, bank.match_size), rank + 1))
+        if matches:
+            found = Found(segment, matches)
+            painter.paint(Chosen(found, (rank % len(matches),)), within=hole)
+    present = collage.owner != MISSING
+    rim = boundary_band(collage.owner, config.elision_band * hole.shape[0]) & hole
+    drawn = np.random.default_rng(rank).random(hole.shape)
+    return Patched(collage.color, present, rim & (drawn < config.elision_share) & ~own.carried)
+
+
+def candidates(edit: Edit, bank: Bank, k: int) -> list[Sequence[Match]]:
+    """Returns the k best segments for each object that an edit's hole asks for, largest object first."""
+    carried = np.zeros(edit.hole.shape, bool)
+    for carry in edit.carries:
+        carried |= carry.target
+    asked = sorted(_asked(edit, ~carried), key=lambda s: -s.area)
+    return [bank.find(query_of(edit.layout, segment, bank.match_size), k) for segment in asked]
+
+
+def _asked(edit: Edit, open_places: np.ndarray) -> Iterator[Segment]:
+    """The segments of the new layout that lie mostly in the hole and that nothing brings along."""
+    for segment in segments_of(edit.layout, least_area=_LEAST):
+        inside = segment.mask & edit.hole[segment.window] & open_places[segment.window]
+        if np.count_nonzero(inside) > _INSIDE * segment.area:
+            yield segment
