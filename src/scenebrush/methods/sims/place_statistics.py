@@ -225,9 +225,9 @@ class PlaceStatistics:
         if place.id not in self._wholeness:
             mask = self._mask(place)
             mirrored = mask[:, ::-1]
-            symmetry = np.count_nonzero(mask & mirrored) / max(np.count_nonzero(mask | mirrored), 1)
-            widths = np.count_nonzero(mask, axis=1)
-            slim = 1 - float(widths[-max(1, len(widths) // 8) :].mean()) / max(int(widths.max()), 1)
+            symmetry = float(np.mean(mask[mask | mirrored] == mirrored[mask | mirrored])) if mask.any() else 0.0
+            widths: np.ndarray = mask.sum(axis=1)
+            slim = 1 - float(np.mean(widths[-max(1, len(widths) // 8) :])) / max(int(np.max(widths)), 1)
             stuff = place.class_id in self.label_set.of_kind("stuff")
             self._wholeness[place.id] = symmetry + (slim if stuff else float(mask.mean()))
         return self._wholeness[place.id]

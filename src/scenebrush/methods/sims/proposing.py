@@ -93,7 +93,7 @@ class Proposer:
         mask = np.zeros((height, width), bool)
         top = max(0, bottom - tall)
         mask[top:bottom, x : x + wide] = shape[tall - (bottom - top) :]
-        if not mask.any() or not self._stands(index, mask):
+        if not mask.any() or not self._stands(index, mask, haste):
             return None
         hiding = self._hiding(index)
         return mask & ~np.isin(self.base, hiding) if hiding else mask
@@ -159,10 +159,10 @@ class Proposer:
         if not ground.any():
             return bottom
         edge = int(np.median(np.where(ground.any(axis=0), np.argmax(ground, axis=0), self.base.shape[0])))
-        lowered = min(edge + max(2, round(0.01 * self.base.shape[0])), self.base.shape[0])
+        lowered = min(edge + max(2, round(0.01 * len(self.base))), len(self.base))
         return max(bottom, lowered)
 
-    def _stands(self, index: int, mask: np.ndarray) -> bool:
+    def _stands(self, index: int, mask: np.ndarray, haste: float) -> bool:
         """Whether the object's feet are where its class has them: on one of its usual supports that are here."""
         region = Region(mask, is_object=True)
         if any(r.subject == index and r.kind == "on" for r in self.wish.relations):
@@ -173,10 +173,12 @@ class Proposer:
             if np.count_nonzero(hidden) > (1 - LEAST_OVER) * np.count_nonzero(mask):
                 return False
         allowed = hiding or self.supports[index]
+        if haste > 0.5 and not hiding and set(allowed) & set(self.ground):
+            allowed = [*allowed, *self.ground]  # a man in front of a car may have to leave the pavement
         if not allowed:
             return True
         rows, columns = region.foot_pixels
-        return bool(np.isin(self.base[rows, columns], allowed).mean() >= 0.6)
+        return bool(np.isin(self.base[rows, columns], allowed).mean() >= 0.75)
 
     def _hiding(self, index: int) -> list[int]:
         """The classes of the backdrop that an item is said to be behind, and which therefore hide its feet."""

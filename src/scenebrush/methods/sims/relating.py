@@ -131,9 +131,9 @@ def _lowest(mask: np.ndarray) -> np.ndarray:
 
 
 def _on(a: Region, b: Region) -> bool:
-    """Whether an object's feet touch the second: on it or on the row just above; of two classes: one lies over it."""
+    """Whether the second is just below an object's feet (most of them); of two classes: whether one lies over it."""
     if not a.is_object:
         return a.centre[1] < b.centre[1]
     rows, columns = a.foot_pixels
     under = np.minimum(rows + 1, b.mask.shape[0] - 1)
-    return bool(b.mask[under, columns].mean() >= 0.5) and (a.centre[1] < b.foot)
+    return bool(b.mask[under, columns].mean() >= 0.85) and (a.centre[1] < b.foot)

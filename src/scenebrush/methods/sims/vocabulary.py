@@ -42,23 +42,29 @@ class Vocabulary:
         self.nouns: dict[str, tuple[int, bool]] = {}
         self.elsewhere: set[str] = set()  # words for classes that only other label sets have
         named = {c.name: c for c in label_set.classes if c.kind != "void"}
+        for name, label_class in list(named.items()):  # COCO-Stuff's "building-other" is what one calls a building
+            named.setdefault(name.removesuffix("-other"), label_class)
         for word, names in table("synonyms").items():
             found = next((named[name] for name in names if name in named), None)
             if found is None:
                 self.elsewhere.update((word, plural_of(word)))
             else:
                 self._learn(word, found)
-        for label_class in named.values():  # last: a class's own name means that class
-            self._learn(label_class.name.replace("_", " "), label_class)
+        for name, label_class in named.items():  # last: a class's own name means that class
+            self._learn(name.replace("_", " ").replace("-", " "), label_class)
         for plural, singular in table("plurals").items():
-            if singular in self.nouns:
-                self.nouns[plural] = (self.nouns[singular][0], True)
+            means = self.nouns.get(singular)
+            if plural in named and (means is None or means[0] != named[plural].id):
+                continue  # COCO-Stuff has a class "leaves"
+            if means is not None:
+                self.nouns[plural] = (means[0], True)
             else:
                 self.elsewhere.add(plural)
 
     def _learn(self, word: str, label_class: LabelClass) -> None:
         self.nouns[plural_of(word)] = (label_class.id, True)
-        self.nouns[word] = (label_class.id, False)
+        if self.nouns.get(word) != (label_class.id, True):  # the class "books" is learnt as the plural of "book"
+            self.nouns[word] = (label_class.id, False)
 
     def noun_at(self, words: list[str], start: int) -> Noun | None:
         """Returns the longest noun that begins at a word; None: none does."""

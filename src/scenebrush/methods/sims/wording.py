@@ -11,6 +11,17 @@ from scenebrush.scene.label_set import LabelSet
 
 PLACES = frozenset({"left", "right", "centre", "background", "foreground"})
 """Relations to the picture itself, which take no object."""
+_OPPOSITES = {
+    a: b
+    for pair in (
+        ("left_of", "right_of"),
+        ("in_front_of", "behind"),
+        ("above", "below"),
+        ("left", "right"),
+        ("background", "foreground"),
+    )
+    for a, b in (pair, pair[::-1])
+}
 MOST = 30
 """No item may ask for more objects than this."""
 
@@ -128,7 +139,9 @@ class _Reader:
         if not self.items:
             names = ", ".join(c.name for c in self.vocabulary.label_set.classes if c.kind != "void")
             raise InputError(f"the text names no class; name some of {names}")
-        return Wish(tuple(self.items), tuple(dict.fromkeys(self.relations)), frozenset(self.excluded))
+        wish = Wish(tuple(self.items), tuple(dict.fromkeys(self.relations)), frozenset(self.excluded))
+        _check_no_contradiction(wish)
+        return wish
 
     def _step(self, position: int) -> int:
         """Takes up what begins at a word; returns where the next begins."""
@@ -261,3 +274,19 @@ class _Reader:
             self.clause = _Clause(said=self.clause.said)
             return
         self.clause = _Clause()
+
+
+def _check_no_contradiction(wish: Wish) -> None:
+    """Raises `InputError` if two relations of the same items cannot both hold; longer circles are left to placing."""
+    said: dict[tuple[str, int, int], Relation] = {}
+    for relation in wish.relations:
+        for other in relation.objects or (-1,):
+            subject = relation.subject
+            opposite = _OPPOSITES.get(relation.kind)
+            against = (opposite or "", subject, other)
+            same_turned = (relation.kind, other, subject)  # a left of b, b left of a
+            for key in (against, same_turned):
+                if opposite is not None and key in said:
+                    first, second = wish.describe(said[key]), wish.describe(relation)
+                    raise InputError(f"the text says {first!r} and {second!r}, which cannot both be; leave one out")
+            said[(relation.kind, subject, other)] = relation
