@@ -127,7 +127,6 @@ class BankWriter:
         boxes["id"] = self._last_id + 1 + np.arange(len(chosen))
         boxes["donor"] = self._last_donor
         self._last_id += len(chosen)
-        parts = [_split(array) for array in (boxes, cells, grids)]
         self._shards.append(
             class_id,
             {
@@ -139,15 +138,19 @@ class BankWriter:
             },
         )
         color_at = lengths.colour
-        photo_boxes, instances = donor.photo_boxes[chosen].tolist(), donor.instances[chosen].tolist()
-        columns = zip(boxes.tolist(), photo_boxes, instances, colours, runs, *parts, strict=True)
-        for ordinal, (row, photo_box, instance, color, run, *fixed) in enumerate(columns, start=lengths.count):
-            identity, number, box, context_box, area, _, first_run, mask_runs, context_runs = row
+        columns = [
+            *(boxes["id"].tolist(), donor.photo_boxes[chosen].tolist(), donor.instances[chosen].tolist()),
+            *(boxes["box"].tolist(), boxes["context_box"].tolist(), boxes["area"].tolist()),
+            *(boxes["first_run"].tolist(), boxes["mask_runs"].tolist(), boxes["context_runs"].tolist()),
+        ]
+        data = zip(colours, runs, *(_split(array) for array in (boxes, cells, grids)), strict=True)
+        for i, (row, (color, *shape)) in enumerate(zip(zip(*columns, strict=True), data, strict=True)):
+            identity, photo_box, instance, box, context_box, area, *run_place = row
             self._segments.append(
                 (
-                    *(identity, class_id, ordinal, number, *photo_box, instance, *box, *context_box, area),
-                    *(color_at, len(color), zlib.crc32(color)),
-                    *(first_run, mask_runs, context_runs, shape_crc(run, *fixed)),
+                    *(identity, class_id, lengths.count + i, self._last_donor, *photo_box, instance),
+                    *(*box, *context_box, area, color_at, len(color), zlib.crc32(color)),
+                    *(*run_place, shape_crc(*shape)),
                 )
             )
             color_at += len(color)
