@@ -47,6 +47,8 @@ class Arguments:
     """Its instance map, where touching objects are to be told apart."""
     model: Annotated[str | None, arg(metavar="MODEL")] = None
     """Name or folder of the model; by default the trained one that knows the label set, else canvas."""
+    bank: Annotated[Path | None, arg(metavar="BANK")] = None
+    """The memory bank of a model of sims; --seed K then takes the (K + 1)-th best segment of each object."""
     erase: Annotated[Repeated, arg(metavar="X,Y")] = ()
     """Remove the object at this point; what surrounds it goes on behind it."""
     erase_class: Annotated[Repeated, arg(metavar="CLASS")] = ()
@@ -83,7 +85,8 @@ def run(arguments: Arguments, argv: Sequence[str]) -> None:
         max_megapixels=arguments.max_megapixels,
     )
     edits = edits_in_order(arguments, argv, scene.layout.label_set)
-    model = load_model(arguments.model or default_model(scene.layout.label_set, adapting=arguments.adapt is not None))
+    name = arguments.model or default_model(scene.layout.label_set, adapting=arguments.adapt is not None)
+    model = load_model(name, bank=arguments.bank)
     editor = Editor(scene, model, redraw=arguments.redraw, seed=arguments.seed)
     for edit in edits:
         editor.apply(edit)

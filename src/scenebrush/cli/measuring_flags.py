@@ -47,6 +47,8 @@ class MeasuringFlags:
     """LPIPS on VGG16 as well."""
     patches: Annotated[bool, FlagCreatePairsOff] = False
     """Single-image FID, patch coherence and completeness as well."""
+    bank: Annotated[Path | None, arg(metavar="BANK")] = None
+    """The memory bank of models of sims."""
     rows: Annotated[int, arg(metavar="N")] = 16
     """Rows of the contact sheet."""
     threads: Annotated[int | None, arg(metavar="N")] = None
@@ -88,7 +90,9 @@ def measure(flags: MeasuringFlags, methods: dict[str, str], baseline: str | None
         if task.makes_maps:
             readers = {name: Segmenter.load(spec, label_set, threads=flags.threads) for name, spec in methods.items()}
             return measure_segmenters(task, sample, readers, baseline=baseline, report=report)
-        editors = {name: method_by_name(spec, label_set, whole=task.whole) for name, spec in methods.items()}
+        editors = {
+            name: method_by_name(spec, label_set, whole=task.whole, bank=flags.bank) for name, spec in methods.items()
+        }
         return measure_editors(task, sample, editors, figures, baseline=baseline, report=report)
 
 

@@ -14,10 +14,11 @@ import numpy as np
 from tyro.conf import FlagCreatePairsOff, Positional, UseAppendAction, arg
 
 from scenebrush.cli.console import progress, say, say_json
+from scenebrush.editor import beside
 from scenebrush.errors import InputError
-from scenebrush.methods import Style, Synthesizer, load_synthesizer
+from scenebrush.methods import SegmentSynthesizer, Style, Synthesizer, load_synthesizer
 from scenebrush.scene import MAX_MEGAPIXELS, LabelSet, Layout, Scene, read_instance_map, read_label_map, read_photo
-from scenebrush.scene.files import photo_format, write_photo
+from scenebrush.scene.files import photo_format, write_label_map, write_photo
 
 _TRIES = 4  # times as many seeds as pictures are tried to find pictures that differ
 
@@ -26,19 +27,27 @@ _TRIES = 4  # times as many seeds as pictures are tried to find pictures that di
 class Arguments:
     """Make a whole picture from ONE label map; no photo is needed. Any size: it is padded, not stretched.
 
-    With -n it makes several different ones, OUT-1.png, OUT-2.png, ...
+    With -n it makes several different ones, OUT-1.png, OUT-2.png, ... Models of sims take a short text as well.
 
     Example: scenebrush synthesize street.png --label-set camvid --model spade-sesame-street -o out.png
     """
 
-    map: Annotated[Positional[Path], arg(metavar="MAP")]
-    """The label map: a PNG whose values are class ids."""
     label_set: Annotated[str, arg(metavar="SET")]
     """The classes: camvid, cityscapes, ade20k, ... or a .json file."""
     model: Annotated[str, arg(metavar="MODEL")]
     """Name or folder of a model that makes whole pictures."""
     out: Annotated[Path, arg(metavar="OUT", aliases=("-o",))]
     """Where to write the picture."""
+    map: Annotated[Positional[Path | None], arg(metavar="MAP")] = None
+    """The label map: a PNG whose values are class ids."""
+    text: Annotated[str | None, arg(metavar="TEXT")] = None
+    """Instead of MAP, for models of sims: "a car left of a tree on a road, buildings behind"."""
+    text_size: Annotated[str, arg(metavar="WxH")] = "480x360"
+    """How large the picture of a text is."""
+    bank: Annotated[Path | None, arg(metavar="BANK")] = None
+    """The memory bank of a model of sims (scenebrush bank build)."""
+    show_canvas: Annotated[Path | None, arg(metavar="SHEET")] = None
+    """Models of sims: write a sheet of the segments found, their order and the canvas."""
     instances: Annotated[Path | None, arg(metavar="MAP")] = None
     """Its instance map: where objects meet, and what is one object."""
     style_from: Annotated[Path | None, arg(metavar="PHOTO")] = None
@@ -72,24 +81,33 @@ def run(arguments: Arguments, argv: Sequence[str]) -> None:
     paths = output_paths(arguments)
     label_set = LabelSet.load(arguments.label_set)
     asked = classes_asked(arguments.style, label_set)
-    layout = read_layout(arguments, label_set)
+    model = load_synthesizer(arguments.model, bank=arguments.bank)
+    layout = layout_asked(arguments, label_set, model)
     style = read_style(arguments, layout, asked)
-    model = load_synthesizer(arguments.model)
     if len(paths) > 1 and not model.varies(style):
         raise InputError(
             f"-n {len(paths)} asks for different pictures, but model {model.name!r} makes"
             f" {'one of a layout in this style' if style else 'one of every layout'}; leave out -n"
         )
+    sheet = sheet_path(arguments, model, paths)
+    lacking = model.lacks(layout) if isinstance(model, SegmentSynthesizer) else ()
     with progress("drawing") as report:
         made = []
         for one in different(model, layout, arguments.seed, style, len(paths)):
             made.append(one)
             report(len(made) / len(paths))
     written = [str(write_photo(path, one.picture)) for path, one in zip(paths, made, strict=True)]
+    if sheet is not None and isinstance(model, SegmentSynthesizer):
+        written.append(str(write_photo(sheet, model.synthesize_openly(layout, seed=made[0].seed, style=style)[1])))
+    if arguments.text is not None:
+        written.append(str(write_label_map(beside(paths[0], "labels"), layout.label_map, label_set)))
     seconds = round(time.perf_counter() - started, 2)
     if arguments.json:
-        say_json({"written": written, "model": model.name, "seeds": [one.seed for one in made], "seconds": seconds})
+        facts = {"model": model.name, "seeds": [one.seed for one in made], "lacking": list(lacking)}
+        say_json({"written": written, **facts, "seconds": seconds})
         return
+    if lacking:
+        say(f"the bank has no segment of {', '.join(lacking)}: left to the network")
     count = f"{len(made)} pictures" if len(made) > 1 else "1 picture"
     say(f"{count} by {model.name} in {seconds} s: {', '.join(written)}")
 
@@ -121,6 +139,37 @@ def output_paths(arguments: Arguments) -> list[Path]:
     return paths
 
 
+def sheet_path(arguments: Arguments, model: Synthesizer, pictures: Sequence[Path]) -> Path | None:
+    """Returns where the sheet goes, if one is asked for; `InputError` where there can be none."""
+    sheet = arguments.show_canvas
+    if sheet is None:
+        return None
+    if not isinstance(model, SegmentSynthesizer):
+        raise InputError(f"model {model.name!r} has no canvas of segments to show; leave out --show-canvas {sheet}")
+    sheet = sheet if sheet.suffix else sheet.with_suffix(".png")
+    photo_format(sheet)
+    read = [path.resolve() for path in (arguments.map, arguments.instances, *pictures) if path is not None]
+    if sheet.resolve() in read:
+        raise InputError(f"--show-canvas {sheet} is another file of this call; give it a name of its own")
+    return sheet
+
+
+def layout_asked(arguments: Arguments, label_set: LabelSet, model: Synthesizer) -> Layout:
+    """Returns the layout of MAP, or of a text; `InputError` for neither, both, or a model that reads no text."""
+    if arguments.text is None:
+        if arguments.map is None:
+            raise InputError("there is nothing to make a picture of; give MAP, a label map, or --text TEXT")
+        return read_layout(arguments, label_set)
+    if arguments.map is not None or arguments.instances is not None:
+        raise InputError(f"--text {arguments.text!r} and a map are two layouts; give one of them")
+    if not isinstance(model, SegmentSynthesizer):
+        raise InputError(f"model {model.name!r} reads no text; give a label map, or a model of sims")
+    found = re.fullmatch(r"(\d{2,5})x(\d{2,5})", arguments.text_size)
+    if found is None:
+        raise InputError(f"--text-size {arguments.text_size!r} is no size; give WIDTHxHEIGHT, for instance 480x360")
+    return model.layout_from_text(arguments.text, (int(found[1]), int(found[2])), seed=arguments.seed)
+
+
 def classes_asked(values: Sequence[str], label_set: LabelSet) -> dict[str, int]:
     """Returns {class name: style} of `CLASS=K` values; `InputError` for what is none, or is there twice."""
     asked: dict[str, int] = {}
@@ -140,6 +189,7 @@ def classes_asked(values: Sequence[str], label_set: LabelSet) -> dict[str, int]:
 def read_layout(arguments: Arguments, label_set: LabelSet) -> Layout:
     """Returns the layout of MAP and its instance map."""
     limit = arguments.max_megapixels
+    assert arguments.map is not None
     labels = read_label_map(arguments.map, label_set, max_megapixels=limit)
     if arguments.instances is None:
         return Layout(labels, label_set)

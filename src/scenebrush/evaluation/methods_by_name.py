@@ -23,7 +23,9 @@ BASELINES: dict[str, Callable[[], Editor]] = {
 }
 
 
-def method_by_name(spec: str, label_set: LabelSet | None = None, *, whole: bool = False) -> Editor:
+def method_by_name(
+    spec: str, label_set: LabelSet | None = None, *, whole: bool = False, bank: Path | None = None
+) -> Editor:
     """Returns the method that `spec` names.
 
     Args:
@@ -32,6 +34,7 @@ def method_by_name(spec: str, label_set: LabelSet | None = None, *, whole: bool 
             follow a question mark, the beginning of a name is enough: `model:sesame-street?guide=off`.
         label_set: of the data it is to be measured on; None = whatever the model has.
         whole: it will be shown nothing of a photo, so that what only fills holes is of no use.
+        bank: the memory bank of models that make pictures of one's segments; others do not look at it.
 
     Raises:
         InputError: an option that does not exist, a model of other classes than the data, or one that cannot make
@@ -49,7 +52,7 @@ def method_by_name(spec: str, label_set: LabelSet | None = None, *, whole: bool 
     name, _, query = spec.removeprefix("model:").partition("?")
     if label_set is not None:
         check_classes(find_model(name), label_set)
-    editor = load_model(name)
+    editor = load_model(name, bank=bank if find_model(name).method == "sims" else None)
     for option, value in parse_qsl(query, strict_parsing=True):
         _switch(editor, option, value, spec)
     return editor

@@ -9,8 +9,17 @@ from importlib import import_module, resources
 from pathlib import Path
 from typing import cast
 
-from scenebrush.errors import ModelError, nearest_name
-from scenebrush.methods.base import Adaptable, Adaptation, Editor, ModelCard, ObjectSynthesizer, Style, Synthesizer
+from scenebrush.errors import InputError, ModelError, nearest_name
+from scenebrush.methods.base import (
+    Adaptable,
+    Adaptation,
+    Editor,
+    ModelCard,
+    ObjectSynthesizer,
+    SegmentSynthesizer,
+    Style,
+    Synthesizer,
+)
 from scenebrush.scene.label_set import LabelSet
 
 __all__ = [
@@ -21,6 +30,7 @@ __all__ = [
     "Editor",
     "ModelCard",
     "ObjectSynthesizer",
+    "SegmentSynthesizer",
     "Style",
     "Synthesizer",
     "default_model",
@@ -48,8 +58,11 @@ def list_models() -> list[ModelCard]:
     return cards + [ModelCard.read(path.parent) for path in sorted(shipped.glob("*/config.json"))]
 
 
-def load_model(name_or_path: str | Path) -> Editor:
-    """Returns a model, ready to edit, by its name (`list_models`) or from a model folder."""
+def load_model(name_or_path: str | Path, *, bank: str | Path | None = None) -> Editor:
+    """Returns a model, ready to edit, by its name (`list_models`) or from a model folder.
+
+    `bank` is the memory bank of a model that makes its pictures of one's segments; `InputError` for another model.
+    """
     card = find_model(name_or_path)
     if card.method not in METHODS:
         raise ModelError(
@@ -57,12 +70,20 @@ def load_model(name_or_path: str | Path) -> Editor:
             f" this scenebrush has {', '.join(METHODS)}"
         )
     method = import_module(f"scenebrush.methods.{card.method}.method")
-    return cast(Editor, method.load(card.path))
+    model = cast(Editor, method.load(card.path))
+    if bank is not None:
+        if not isinstance(model, SegmentSynthesizer):
+            raise InputError(f"model {card.name!r} uses no memory bank; leave out {bank}, or name a model of sims")
+        model.use_bank(bank)
+    return model
 
 
-def load_synthesizer(name_or_path: str | Path) -> Synthesizer:
-    """Returns a model that makes whole pictures; `ModelError` for one that does not, with those here that do."""
-    model = load_model(name_or_path)
+def load_synthesizer(name_or_path: str | Path, *, bank: str | Path | None = None) -> Synthesizer:
+    """Returns a model that makes whole pictures; `ModelError` for one that does not, with those here that do.
+
+    `bank` as in `load_model`.
+    """
+    model = load_model(name_or_path, bank=bank)
     if isinstance(model, Synthesizer):
         return model
     there = [card.name for card in list_models() if card.method in SYNTHESIZERS]

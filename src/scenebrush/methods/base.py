@@ -135,6 +135,37 @@ class ObjectSynthesizer(Synthesizer, Protocol):
         ...
 
 
+@runtime_checkable
+class SegmentSynthesizer(Synthesizer, Protocol):
+    """A synthesizer that makes its pictures of the segments of a memory bank."""
+
+    def use_bank(self, bank: str | Path) -> None:
+        """Takes segments from the bank in this folder from now on.
+
+        Raises:
+            InputError: it is no bank.
+            ModelError: it has other classes than the model.
+        """
+        ...
+
+    def lacks(self, layout: Layout) -> tuple[str, ...]:
+        """Returns the names of a layout's classes that the bank has no segment of: they are left to the network."""
+        ...
+
+    def layout_from_text(self, text: str, size: tuple[int, int], *, seed: int = 0) -> Layout:
+        """Returns a layout of (width, height) of what a short text names; `InputError` for one that is not understood.
+
+        "a car left of a tree on a road, buildings behind"; see docs/text_to_layout.md.
+        """
+        ...
+
+    def synthesize_openly(
+        self, layout: Layout, *, seed: int = 0, style: Style | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Returns what `synthesize` does, and a sheet, uint8 (h, w, 3): segments found, their order, the canvas."""
+        ...
+
+
 @dataclass(frozen=True)
 class Adaptation:
     """What came of adapting a model to one photo.

@@ -18,7 +18,9 @@ from scenebrush.methods.sims.canvas import Assembly, Making, Palette, assemble
 from scenebrush.methods.sims.folder import load_networks
 from scenebrush.methods.sims.networks import SimsNetworks
 from scenebrush.methods.sims.patching import candidates, patch
+from scenebrush.methods.sims.placing import layout_from_text
 from scenebrush.methods.sims.segments import segments_of
+from scenebrush.methods.sims.sheet import assembly_sheet
 from scenebrush.methods.sims.training_canvas import classes_with_unknown, shown
 from scenebrush.scene.edit import Edit
 from scenebrush.scene.label_set import LabelSet
@@ -102,6 +104,25 @@ class SimsModel:
         if self.coherent:
             return Making(seed=seed, complete=self.complete)
         return Making(seed=seed, complete=self.complete, coherence=0.0, harmonise=0.0)
+
+    def synthesize_openly(
+        self, layout: Layout, *, seed: int = 0, style: Style | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Returns what `synthesize` does, and a sheet of how it came about; see `methods.base.SegmentSynthesizer`."""
+        assembly = self.assemble(layout, seed=seed, style=style)
+        made = self.finish(assembly)
+        return made, assembly_sheet(assembly, self.bank, layout, made)
+
+    def lacks(self, layout: Layout) -> tuple[str, ...]:
+        """Returns the classes that the bank has no segment of; see `methods.base.SegmentSynthesizer`."""
+        check_label_set(self.name, self.label_set, layout)
+        there = set(np.unique(layout.label_map).tolist())
+        known = (c for c in layout.label_set.classes if c.id in there and c.kind != "void")
+        return tuple(c.name for c in known if not self.bank.count(c.id))
+
+    def layout_from_text(self, text: str, size: tuple[int, int], *, seed: int = 0) -> Layout:
+        """Returns a layout of what a text names; see `methods.base.SegmentSynthesizer`."""
+        return layout_from_text(text, self.bank, self.label_set, size, seed)
 
     def finish(self, assembly: Assembly) -> np.ndarray:
         """Returns the picture that the synthesis network makes of a canvas, uint8 (H, W, 3)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import torch
@@ -64,8 +65,8 @@ class SimsNetworks(nn.Module):
             # Half precision tells 1.000 from 1.004 at best: a pixel in 256.
             with torch.autocast(batch[0].device.type, enabled=False):
                 if isinstance(batch, AlignmentBatch):
-                    return PartLoss(*alignment_loss(self.transformation, batch))
-                return PartLoss(*ordering_loss(self.ordering, batch))
+                    return PartLoss(*alignment_loss(self.transformation, AlignmentBatch(*_float(batch))))
+                return PartLoss(*ordering_loss(self.ordering, OrderingBatch(*_float(batch))))
         return self.finish(batch.labels, batch.canvas, batch.present)
 
     def finish(self, labels: Tensor, canvas: Tensor, present: Tensor) -> Finished:
@@ -93,3 +94,8 @@ def set_part(networks: SimsNetworks, part: str) -> None:
     """Freezes all networks but one."""
     for name in PARTS:
         getattr(networks, name).requires_grad_(name == part)
+
+
+def _float(tensors: Iterable[Tensor]) -> list[Tensor]:
+    """Returns the tensors, those in half precision as float32: mixed precision hands over its own kind."""
+    return [x.float() if x.dtype in (torch.bfloat16, torch.float16) else x for x in tensors]
