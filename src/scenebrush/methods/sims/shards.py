@@ -152,9 +152,10 @@ class ShardWriter:
     def __init__(self, bank: Path, label_set: LabelSet, lengths: Mapping[int, Lengths]) -> None:
         self._bank, self._label_set = bank, label_set
         self._waiting = dict[tuple[int, str], list[bytes]]()
-        for class_id, recorded in lengths.items():
+        for label_class in label_set.classes:
+            recorded = lengths.get(label_class.id, Lengths())
             for part, length in recorded.in_bytes(label_set).items():
-                path = shard_path(bank, part, label_set.by_id[class_id])
+                path = shard_path(bank, part, label_class)
                 found = path.stat().st_size if path.is_file() else 0
                 if found < length:
                     raise InputError(f"{path} ends at byte {found}, {length} are recorded; build the bank anew")
