@@ -55,11 +55,23 @@ def about(affine: Tensor, centre: Tensor) -> Tensor:
     return torch.cat([linear, (shift + centre - (linear @ centre[..., None])[..., 0])[..., None]], -1)
 
 
-def at_size(affine: Tensor, size: tuple[int, int], new_size: tuple[int, int]) -> Tensor:
-    """Returns affines (B, 2, 3) of pictures of `size` (H, W) for the same pictures at `new_size`, corners aligned."""
-    scale = affine.new_tensor([(n - 1) / max(s - 1, 1) for s, n in zip(size[::-1], new_size[::-1], strict=True)])
-    linear = affine[:, :, :2] * scale[:, None] / scale[None, :]
+def scaled(affine: Tensor, scale: Tensor) -> Tensor:
+    """Returns what affines (B, 2, 3) become when the picture is enlarged by `scale` (B, 2), x and y."""
+    linear = affine[:, :, :2] * scale[:, :, None] / scale[:, None, :]
     return torch.cat([linear, (affine[:, :, 2] * scale)[..., None]], -1)
+
+
+def compose(first: Tensor, second: Tensor) -> Tensor:
+    """Returns the affines (B, 2, 3) that warp as `first` and then `second` do, interpolating once."""
+    # The second's output looks up the first's output, which looks up the picture.
+    linear = first[:, :, :2] @ second[:, :, :2]
+    return torch.cat([linear, first[:, :, :2] @ second[:, :, 2:] + first[:, :, 2:]], -1)
+
+
+def inverse(affine: Tensor) -> Tensor:
+    """Returns the affines (B, 2, 3) that undo these."""
+    linear = torch.linalg.inv(affine[:, :, :2])
+    return torch.cat([linear, -linear @ affine[:, :, 2:]], -1)
 
 
 def sampling_affine(matrix: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
