@@ -97,6 +97,8 @@ class SynthesisNetwork(nn.Module):
 class CompactSynthesisNetwork(nn.Module):
     """Ours, for a CPU: a U-Net without norms that sees the layout at every level and keeps the canvas where it is good.
 
+    What is missing it draws upon the canvas's colours around there (`push_pull`), so that the light is right at once.
+
     Args:
         num_classes: classes of the label set, without "unknown".
         width: channels at full size; each halving adds two thirds of it.
@@ -104,7 +106,7 @@ class CompactSynthesisNetwork(nn.Module):
 
     def __init__(self, num_classes: int, *, width: int = 24) -> None:
         super().__init__()
-        inputs = num_classes + 1 + 3 + 1
+        inputs = num_classes + 1 + 3 + 3 + 1
         widths = [width + extra * width // 3 for extra in (0, 2, 4, 6, 8)]
         self.enter = _conv(inputs, widths[0])
         self.down = nn.ModuleList(_down(a, b) for a, b in pairwise(widths))
@@ -123,7 +125,8 @@ class CompactSynthesisNetwork(nn.Module):
     def forward(self, semantics: Tensor, canvas: Tensor, present: Tensor) -> Finished:
         """Returns the finished picture; arguments as in `SynthesisNetwork.forward`, H and W divisible by 16."""
         canvas = canvas * present
-        pyramid = [torch.cat([semantics, canvas, present], 1)]
+        around = push_pull(canvas, present)
+        pyramid = [torch.cat([semantics, canvas, around, present], 1)]
         x = self.enter(pyramid[0])
         skips = []
         for level, encode in enumerate(self.encode):
@@ -138,7 +141,8 @@ class CompactSynthesisNetwork(nn.Module):
             x = decode(merge(torch.cat([_doubled(x), skip, pyramid[len(skips)]], 1)))
         head = self.head(F.leaky_relu(x, 0.2)).float()
         gate = torch.sigmoid(head[:, 3:]) * present
-        return Finished(gate * canvas + (1 - gate) * torch.tanh(head[:, :3]), gate=gate)
+        drawn = (around + 2 * torch.tanh(head[:, :3])).clamp(-1, 1)
+        return Finished(gate * canvas + (1 - gate) * drawn, gate=gate)
 
 
 class ResidualBlock(nn.Module):
@@ -173,6 +177,25 @@ def same_pool(x: Tensor) -> Tensor:
     ones = F.pad(torch.ones_like(x[:1, :1]), (0, 1, 0, 1))
     summed = F.avg_pool2d(F.pad(x, (0, 1, 0, 1)), 3, 2)
     return summed / F.avg_pool2d(ones, 3, 2)
+
+
+def push_pull(canvas: Tensor, present: Tensor) -> Tensor:
+    """Returns the canvas with what is missing filled by the means of what is around (Gortler et al. 1996).
+
+    Args:
+        canvas: (B, 3, H, W), 0 where nothing is present.
+        present: (B, 1, H, W) in {0, 1}.
+    """
+    colors, shares = [canvas.float()], [present.float()]
+    while min(colors[-1].shape[2:]) > 1:
+        colors.append(F.avg_pool2d(colors[-1], 2, ceil_mode=True))
+        shares.append(F.avg_pool2d(shares[-1], 2, ceil_mode=True))
+    filled = colors[-1] / shares[-1].clamp(min=1e-6)
+    for color, share in zip(colors[-2::-1], shares[-2::-1], strict=True):
+        coarse = F.interpolate(filled, color.shape[2:], mode="bilinear", align_corners=False)
+        weight = share.clamp(max=0.25) * 4  # a quarter of the pixels speak for all
+        filled = weight * color / share.clamp(min=1e-6) + (1 - weight) * coarse
+    return filled
 
 
 def _coarse(full: Tensor, factor: int) -> tuple[int, int]:
