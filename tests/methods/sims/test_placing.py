@@ -6,11 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from scenebrush.errors import InputError
 from scenebrush.methods.sims.place_statistics import PlaceStatistics
 from scenebrush.methods.sims.placing import layout_from_text
 from scenebrush.scene.folder import SceneFolder
+from scenebrush.scene.label_set import LabelSet
 from scenebrush.scene.layout import Layout
 from tests.methods.sims.text_bank import (
     BUILDING,
@@ -29,7 +31,7 @@ from tests.methods.sims.text_bank import (
     street_bank,
 )
 
-SEEDS = range(10)
+SEEDS = range(8)
 
 
 @pytest.fixture(scope="module")
@@ -85,15 +87,29 @@ def test_numbers_and_supports(bank: MemoryBank, seed: int) -> None:
             assert np.isin(under, (support, CAR, PEDESTRIAN)).mean() >= 0.8
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-def test_what_a_text_does_not_say_is_told_by_the_bank(bank: MemoryBank, seed: int) -> None:
+def test_what_a_text_does_not_say_is_told_by_the_bank(bank: MemoryBank) -> None:
     """In the drawn streets people stand on the pavement, and cars on the road."""
-    layout = place("a pedestrian, a car", bank, seed)
-    (man,), (car,) = objects(layout, PEDESTRIAN), objects(layout, CAR)
-    assert np.isin(below_its_feet(layout, man), (PAVEMENT, CAR)).mean() >= 0.6  # the car may hide the feet
-    under = below_its_feet(layout, car)
-    assert under.count(ROAD) >= 0.7 * len(under)
-    assert set(np.unique(layout.label_map)) == {SKY, ROAD, PAVEMENT, PEDESTRIAN, CAR}
+    below: dict[int, list[int]] = {PEDESTRIAN: [], CAR: []}
+    for seed in SEEDS:
+        for class_id, under in below.items():
+            layout = place(f"a {CAMVID.by_id[class_id].name}", bank, seed)
+            assert set(np.unique(layout.label_map)) == {SKY, ROAD, PAVEMENT, class_id}
+            under += below_its_feet(layout, objects(layout, class_id)[0])
+    assert below[PEDESTRIAN].count(PAVEMENT) > 0.85 * len(below[PEDESTRIAN])
+    assert below[CAR].count(ROAD) > 0.85 * len(below[CAR])
+
+
+def test_things_that_fill_photos_are_a_backdrop() -> None:
+    """Facades are things; a street alone needs something behind it."""
+    label_set = LabelSet.load("street_facades")
+    facade, street, car = (label_set.find(name).id for name in ("facade", "street", "car"))
+    rows = np.full((60, 80), facade)
+    rows[40:] = street
+    rows[34:46, 20:40] = car
+    bank = MemoryBank({"one": Layout(rows, label_set, np.where(rows == street, 0, rows))})
+    layout = layout_from_text("a car on the street", bank, label_set, (80, 60), 0)
+    assert set(np.unique(layout.label_map)) == {facade, street, car}
+    assert np.nonzero(layout.label_map == facade)[0].max() < np.nonzero(layout.label_map == street)[0].max()
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -101,8 +117,8 @@ def test_in_front_covers_and_stands_lower(bank: MemoryBank, seed: int) -> None:
     layout = place("a pedestrian in front of a car", bank, seed)
     (man,), (car,) = objects(layout, PEDESTRIAN), objects(layout, CAR)
     assert lowest(man) > lowest(car)
-    columns_of_man, columns_of_car = np.nonzero(man)[1], np.nonzero(car)[1]  # the car's, where the man hides none
-    assert columns_of_man.min() <= columns_of_car.max() and columns_of_car.min() <= columns_of_man.max()
+    # He hides a part of the car: at the least, they touch.
+    assert (ndimage.binary_dilation(man, iterations=2) & car).any()
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -193,6 +209,15 @@ def test_instances_are_numbered_and_have_one_class(bank: MemoryBank) -> None:
     assert set(np.unique(layout.instance_map)) == {0, 1, 2, 3, 4, 5}
     for number in range(1, 6):
         assert len(np.unique(layout.label_map[layout.instance_map == number])) == 1
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_on_top_of_another_object(bank: MemoryBank, seed: int) -> None:
+    layout = place("a pedestrian on a car on the road", bank, seed)
+    (man,), (car,) = objects(layout, PEDESTRIAN), objects(layout, CAR)
+    under = below_its_feet(layout, man)
+    assert under.count(CAR) >= 0.5 * len(under)
+    assert lowest(man) < lowest(car)
 
 
 @pytest.mark.parametrize("size", [(64, 48), (320, 120), (97, 203)])

@@ -137,11 +137,13 @@ def test_errors_are_one_line_that_says_what_to_do(text: str, label_set: str, par
 @pytest.mark.parametrize("name", shipped_label_sets())
 def test_every_class_of_every_shipped_label_set_can_be_named(name: str) -> None:
     label_set = LabelSet.load(name)
+    nouns = Vocabulary(label_set).nouns
+    first = next(c for c in label_set.classes if c.kind != "void")
+    assert [i.class_id for i in read_wish(f"a {first.name}", label_set).items] == [first.id]
     for label_class in label_set.classes:
         if label_class.kind != "void":
             words = label_class.name.replace("_", " ").replace("-", " ")
-            assert [i.class_id for i in read(f"a {words}", name).items] == [label_class.id]
-            assert Vocabulary(label_set).nouns[plural_of(words)][0] == label_class.id
+            assert nouns[words][0] == nouns[plural_of(words)][0] == label_class.id
 
 
 def test_every_synonym_means_a_class_of_some_label_set() -> None:

@@ -46,9 +46,9 @@ def setting(statistics: PlaceStatistics, wanted: set[int], excluded: frozenset[i
 
     These are the classes that `words.json` lists as above, behind or below and that more than half of the photos
     show, counted among the photos which show most of the wanted classes. Where there is no ground among them, the
-    most frequent one comes in.
+    most frequent one comes in, and where there is nothing but ground, the most frequent of the others.
     """
-    ids = {c.name: c.id for c in statistics.label_set.classes if c.kind == "stuff"}
+    ids = {c.name: c.id for c in statistics.label_set.classes if c.id in statistics.backdrop_classes}
     hits = {donor: len(wanted & shares.keys()) for donor, shares in statistics.shares.items()}
     most = max(hits.values())
     photos = [statistics.shares[donor] for donor, count in hits.items() if count == most]
@@ -59,6 +59,10 @@ def setting(statistics: PlaceStatistics, wanted: set[int], excluded: frozenset[i
     if ground and not wanted.union(found).intersection(ground):
         best = max(ground, key=lambda c: usual[c])
         found += [best] if usual[best] > 0 else []
+    upright = [c for c in ids.values() if c not in named(ids, "below")]
+    if not wanted.union(found).intersection(upright):
+        rest = [c for c in upright if c not in excluded and usual[c] > 0]
+        found += [max(rest, key=lambda c: usual[c])] if rest else []
     return found
 
 

@@ -18,6 +18,8 @@ from scenebrush.scene.label_set import LabelSet
 LEAST_HEIGHT = 0.05
 """Objects lower than this share of the picture are no models for new ones."""
 
+BACKDROP_SHARE = 0.3
+"""Things that usually fill more of a photo than this (facades) belong to the backdrop."""
 SUPPORTS_SEEN = 60
 """So many objects of a class tell what it stands on."""
 
@@ -153,6 +155,13 @@ class PlaceStatistics:
             for place in places:
                 found[donor][place.class_id] = found[donor].get(place.class_id, 0.0) + place.share
         return found
+
+    @cached_property
+    def backdrop_classes(self) -> frozenset[int]:
+        """Ids of the classes that a backdrop may hold: stuff, and things that usually fill much of a photo."""
+        stuff = self.label_set.of_kind("stuff")
+        large = [c for c in self.label_set.of_kind("thing") if self.typical_share(c) > BACKDROP_SHARE]
+        return frozenset((*stuff, *large))
 
     def typical_share(self, class_id: int) -> float:
         """Returns the median share of a photo's pixels among the photos that show a class; 0: none does."""

@@ -17,12 +17,12 @@ from scenebrush.methods.sims.wording import PLACES, Relation, Wish, read_wish
 from scenebrush.scene.label_set import LabelSet
 from scenebrush.scene.layout import Layout
 
-BACKDROPS, RESTARTS, TRIES = 12, 3, 60
+BACKDROPS, RESTARTS, TRIES = 8, 3, 60
 """How many backdrops are tried, how often all objects are placed anew on each, how often each object is."""
 LEAST_SHARE = 0.003
 """The least share of the picture that a named class of the backdrop has."""
-BACKDROP_SHARE = 0.3
-"""Things that usually fill more of a photo than this (facades) belong to the backdrop."""
+LEAST_OBJECT = 0.0003
+"""The least share of the picture in which an object is seen."""
 LEAST_VISIBLE, LEAST_VISIBLE_BEHIND = 0.8, 0.35
 """The share of an object that nothing hides; the second where the text itself sets something before it."""
 
@@ -83,15 +83,16 @@ class _Arrangement:
                 name = self.label_set.by_id[item.class_id].name
                 raise InputError(f"the bank has no segment of class {name!r} ({item.words!r}); it has {held}")
         self.backdrop_items = [i for i in range(len(wish.items)) if self._is_backdrop(i)]
-        self.object_items = [i for i in range(len(wish.items)) if i not in self.backdrop_items]
+        self.object_items = _objects_first(wish, self.backdrop_items)
+        self.resting = {r.subject for r in wish.relations if r.kind == "on" and r.objects[0] in self.object_items}
         self.failures: dict[str, int] = {}
 
     def _is_backdrop(self, index: int) -> bool:
         item = self.wish.items[index]
         label_class = self.label_set.by_id[item.class_id]
-        if label_class.kind != "stuff":
-            return self.statistics.typical_share(item.class_id) > BACKDROP_SHARE
-        return item.count is None or label_class.name not in listed("countable")
+        if label_class.kind == "stuff" and label_class.name in listed("countable"):
+            return item.count is None
+        return item.class_id in self.statistics.backdrop_classes
 
     def find(self) -> Layout:
         wanted = {self.wish.items[i].class_id for i in self.backdrop_items}
@@ -179,11 +180,15 @@ class _Arrangement:
 
     def _crowded(self, one: Placed, placed: list[Placed]) -> bool:
         for other in placed:
-            front, rear = (one, other) if one.region.foot >= other.region.foot else (other, one)
+            front, rear = (one, other) if self._depth(one) >= self._depth(other) else (other, one)
             hidden = np.count_nonzero(front.mask & rear.mask) / np.count_nonzero(rear.mask)
             if hidden > 1 - self._least_visible(rear.item):
                 return True
         return False
+
+    def _depth(self, one: Placed) -> tuple[bool, float]:
+        """What is painted later has more: what rests on another object, else what stands lower."""
+        return one.item in self.resting, one.region.foot
 
     def _least_visible(self, item: int) -> float:
         meant = any(
@@ -195,15 +200,16 @@ class _Arrangement:
     def _painted(self, base: np.ndarray, objects: list[Placed]) -> Layout | None:
         """Paints the objects from far to near; None: too little of one is left, or something said no longer holds."""
         label_map, numbers = base.copy(), np.zeros(base.shape, np.int32)
-        resting = {r.subject for r in self.wish.relations if r.kind == "on" and r.objects[0] in self.object_items}
-        order = sorted(range(len(objects)), key=lambda i: (objects[i].item in resting, objects[i].region.foot, i))
+        order = sorted(range(len(objects)), key=lambda i: (self._depth(objects[i]), i))
         for i in order:
             label_map[objects[i].mask] = objects[i].class_id
             numbers[objects[i].mask] = i + 1
         regions: dict[int, list[Region]] = {}
         for i, one in enumerate(objects):
             seen = numbers == i + 1
-            if np.count_nonzero(seen) < self._least_visible(one.item) * np.count_nonzero(one.mask):
+            if seen.mean() < LEAST_OBJECT or np.count_nonzero(seen) < self._least_visible(one.item) * np.count_nonzero(
+                one.mask
+            ):
                 self._fail(f"{self.wish.items[one.item].words!r} is hidden")
                 return None
             regions.setdefault(one.item, []).append(Region(seen, is_object=True))
@@ -222,3 +228,23 @@ class _Arrangement:
 
 def _known(relation: Relation, regions: dict[int, list[Region]]) -> bool:
     return all(i in regions for i in (relation.subject, *relation.objects))
+
+
+def _objects_first(wish: Wish, backdrop_items: list[int]) -> list[int]:
+    """The items to place, in the text's order, but each after those that it is set left of, on, behind, ..."""
+    order: list[int] = []
+    entered: set[int] = set(backdrop_items)
+
+    def enter(index: int) -> None:
+        if index in entered:
+            return
+        entered.add(index)  # before its objects: a circle ends here
+        for relation in wish.relations:
+            if relation.subject == index:
+                for other in relation.objects:
+                    enter(other)
+        order.append(index)
+
+    for index in range(len(wish.items)):
+        enter(index)
+    return order

@@ -136,4 +136,5 @@ def _on(a: Region, b: Region) -> bool:
         return a.centre[1] < b.centre[1]
     rows, columns = a.foot_pixels
     under = np.minimum(rows + 1, b.mask.shape[0] - 1)
-    return bool(b.mask[under, columns].mean() >= 0.85) and (a.centre[1] < b.foot)
+    least = 0.5 if b.is_object else 0.85  # what stands on a table may overhang
+    return bool(b.mask[under, columns].mean() >= least) and (a.centre[1] < b.foot)
