@@ -119,7 +119,8 @@ def lay(piece: Piece, shape: tuple[int, int]) -> Laid:
     x, y = inverse @ (np.stack([columns.ravel(), rows.ravel()]) - piece.matrix[:, 2:])
     places = np.stack([y, x]).reshape(2, *rows.shape)
     moved = [ndimage.map_coordinates(pixels[..., c], places, order=1, mode="nearest") for c in range(3)]
-    mask = ndimage.map_coordinates(share, places, order=1, cval=0.0) >= 0.5
+    # "grid-constant": the outer half of the rim's pixels counts too ("constant" is 0 beyond their middle)
+    mask = ndimage.map_coordinates(share, places, order=1, mode="grid-constant") >= 0.5
     return Laid(window, np.stack(moved, -1), mask)
 
 
