@@ -79,6 +79,8 @@ def resized(x: Tensor, size: tuple[int, int]) -> Tensor:
     The released code samples with aligned corners and does not smooth: a pole of two pixels would fall between the
     samples of a small network. torch smooths with aligned borders only (with corners its result is shifted).
     """
+    if x.dtype != torch.uint8:
+        x = x.float()  # nothing smooths in half precision
     if x.shape[-2:] == size:
         return x
     return F.interpolate(x, size, mode="bilinear", align_corners=False, antialias=True)
