@@ -32,7 +32,7 @@ BANK_VARIABLE = "SCENEBRUSH_BANK"
 
 
 class SimsModel:
-    """Makes pictures of real segments; a `Synthesizer`, an `Editor` and `UsesBank`.
+    """Makes pictures of real segments; a `SegmentSynthesizer` and an `Editor`.
 
     Args:
         networks: trained, in evaluation mode.

@@ -72,14 +72,13 @@ class SynthesisNetwork(nn.Module):
             present: (B, 1, H, W), 1 where the canvas holds anything.
         """
         full = torch.cat([semantics, (canvas + 1) / 2 * present, present], 1)  # the paper's canvas is in [0, 1]
-        whole = _resized(full, full.shape[2] // 4, full.shape[3] // 4) if self.resolution == 1024 else full
         x = _resized(full, *_coarse(full, self.resolution // 256))
         pooled = []
         for group in self.encoder:
             x = same_pool(group(x))
             pooled.append(x)
         size = pooled[-1].shape[2:]
-        x = whole.new_zeros((len(whole), 0, *size))
+        x = full.new_zeros((len(full), 0, *size))
         for level, module in enumerate(self.decoder):
             height, width = size[0] << level, size[1] << level
             parts = [_resized(full, height, width)]
