@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from scenebrush.errors import InputError
-from scenebrush.methods.sims.vocabulary import listed
+from scenebrush.methods.sims.made_up import made_up
 from scenebrush.scene.label_set import LabelSet
 
 LEAST_HEIGHT = 0.05
@@ -100,6 +99,7 @@ class PlaceStatistics:
     donors: dict[str, tuple[Place, ...]]
     mask_of: Callable[[int], np.ndarray] | None = None
     _masks: dict[int, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
+    _lines: dict[int, tuple[float, float]] = field(default_factory=dict, repr=False, compare=False)
     _wholeness: dict[int, float] = field(default_factory=dict, repr=False, compare=False)
     _supports: dict[int, dict[int, float]] = field(default_factory=dict, repr=False, compare=False)
     _models: dict[int, tuple[Place, ...]] = field(default_factory=dict, repr=False, compare=False)
@@ -194,7 +194,9 @@ class PlaceStatistics:
 
     def height_at(self, class_id: int, foot: float) -> float:
         """Returns how high objects of a class are that stand at a lower edge (perspective: a line through `models`)."""
-        level, slope = _line(self.models(class_id))
+        if class_id not in self._lines:
+            self._lines[class_id] = _line(self.models(class_id))
+        level, slope = self._lines[class_id]
         return float(max(level + slope * foot, 0.5 * LEAST_HEIGHT))
 
     def supports(self, class_id: int) -> dict[int, float]:
@@ -245,9 +247,14 @@ class PlaceStatistics:
         """The silhouette at the resolution that the bank has it in."""
         if place.id not in self._masks:
             read = self.mask_of
-            mask = _made_up(place, self.label_set, 48, 48) if read is None else read(place.id)
+            mask = self._made_up(place, (48, 48)) if read is None else read(place.id)
             self._masks[place.id] = np.asarray(mask, bool)
         return self._masks[place.id]
+
+    def _made_up(self, place: Place, size: tuple[int, int]) -> np.ndarray:
+        key = f"{place.donor}/{place.id}"
+        whole_width = place.x1 - place.x0 >= 0.98
+        return made_up(self.label_set.by_id[place.class_id], key, size, whole_width=whole_width)
 
     def shape(self, place: Place, size: tuple[int, int]) -> np.ndarray:
         """Returns the silhouette of a segment, bool (height, width): the bank's, else one made up from its kind.
@@ -258,7 +265,7 @@ class PlaceStatistics:
         """
         width, height = size
         if self.mask_of is None:
-            return _made_up(place, self.label_set, width, height)
+            return self._made_up(place, size)
         mask = self._mask(place)
         if mask.shape == (height, width):
             return mask
@@ -287,22 +294,3 @@ def _line(places: tuple[Place, ...]) -> tuple[float, float]:
         return float(np.median(heights)), 0.0
     slope, level = np.polyfit(feet, heights, 1)
     return (float(level), float(slope)) if slope > 0 else (float(np.median(heights)), 0.0)
-
-
-def _made_up(place: Place, label_set: LabelSet, width: int, height: int) -> np.ndarray:
-    """A shape without straight upper edges: sky hangs, ground widens towards the viewer, the rest has a round top."""
-    rng = np.random.default_rng(zlib.crc32(f"{place.donor}/{place.id}".encode()))
-    name = label_set.by_id[place.class_id].name
-    rows = (np.arange(height)[:, None] + 0.5) / height
-    columns = (np.arange(width)[None, :] + 0.5) / width
-    knots = rng.uniform(0.0, 1.0, 9)
-    wave = np.interp(columns, np.linspace(0, 1, 9), knots)
-    if name in listed("above"):
-        return rows < 1 - 0.3 * wave
-    if name in listed("below"):
-        inset = 0.3 * (1 - rows) * (place.x1 - place.x0 < 0.98)
-        return (rows >= 0.08 * wave) & (columns >= inset) & (columns <= 1 - inset)
-    if label_set.by_id[place.class_id].kind == "stuff":
-        return rows >= 0.25 * wave * (1 - 0.4 * np.sin(np.pi * columns))
-    across, up = np.abs(2 * columns - 1), np.clip(1 - rows / 0.6, 0, 1)
-    return across**2.5 + up**2.5 <= 1

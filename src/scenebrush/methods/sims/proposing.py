@@ -178,7 +178,8 @@ class Proposer:
         if not allowed:
             return True
         rows, columns = region.foot_pixels
-        return bool(np.isin(self.base[rows, columns], allowed).mean() >= 0.75)
+        below = self.base[rows, columns].tolist()
+        return sum(class_id in allowed for class_id in below) >= 0.75 * len(below)
 
     def _hiding(self, index: int) -> list[int]:
         """The classes of the backdrop that an item is said to be behind, and which therefore hide its feet."""
