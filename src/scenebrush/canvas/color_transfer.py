@@ -1,4 +1,4 @@
-"""Colour transfer between two sets of pixels: linear Monge-Kantorovich and Reinhard.
+"""Colour transfer between two sets of pixels: linear Monge-Kantorovich, Reinhard, and light alone.
 
 `color.fitted` is gentler: it goes by what surrounds an object. These take one set of colours for the other.
 """
@@ -12,11 +12,12 @@ import numpy as np
 
 from scenebrush.canvas.color import lab_of, rgb_of
 
-TransferName = Literal["monge_kantorovich", "reinhard"]
+TransferName = Literal["monge_kantorovich", "reinhard", "relit"]
 Transfer = Callable[[np.ndarray], np.ndarray]
 """float (..., 3) RGB 0-255 -> the same with other colours; not clipped."""
 
 _FEWEST = 16
+_GAINS = 0.35, 2.0  # of lightness: more would not be light any more
 _FLOOR = 4.0  # added to the variance of a channel (levels squared): flat areas have no directions to go by
 
 
@@ -54,9 +55,24 @@ def reinhard(source: np.ndarray, target: np.ndarray) -> Transfer:
     return lambda pixels: rgb_of((lab_of(pixels) - there) * gain + here)
 
 
+def relit(source: np.ndarray, target: np.ndarray) -> Transfer:
+    """Returns the map that makes colours as much darker or lighter, and warmer or colder, as the target's are.
+
+    For things whose own colours are to stay, going by the same ground in both pictures: lightness is multiplied, a and
+    b are shifted by half the difference of the means. Arguments as in `monge_kantorovich`.
+    """
+    if len(source) < _FEWEST or len(target) < _FEWEST:
+        return _unchanged
+    there, here = lab_of(source).mean(0), lab_of(target).mean(0)
+    gain = np.clip((here[0] + 2.0) / (there[0] + 2.0), *_GAINS)
+    tint = np.array([0.0, *(here[1:] - there[1:]) / 2])
+    return lambda pixels: rgb_of(lab_of(pixels) * [gain, 1.0, 1.0] + tint)
+
+
 TRANSFERS: dict[TransferName, Callable[[np.ndarray, np.ndarray], Transfer]] = {
     "monge_kantorovich": monge_kantorovich,
     "reinhard": reinhard,
+    "relit": relit,
 }
 """By name: (source, target) -> the map."""
 

@@ -142,6 +142,10 @@ class Bank:
         for one in self.classes() if class_id is None else [class_id]:
             yield from self._catalogue.records(one, self.count(one))
 
+    def of_donor(self, name: str) -> list[SegmentRecord]:
+        """Returns what the catalogue holds of the segments of a scene, `split/stem`, by id; empty if there is none."""
+        return [r for r in self._catalogue.of_donor(name) if r.place.ordinal < self.count(r.class_id)]
+
     def record(self, identity: int) -> SegmentRecord:
         """Returns what the catalogue holds of a segment; `InputError` if there is none of this id."""
         record = self._catalogue.by_id([identity]).get(identity)

@@ -7,22 +7,22 @@ copies of the same class, as in a photo with a hole.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from scenebrush.canvas.collage import MISSING, Collage, Laid, Piece, boundary_band, lay
-from scenebrush.canvas.color_transfer import transferred
+from scenebrush.canvas.color_transfer import TransferName, transferred
 from scenebrush.canvas.copying import fill
 from scenebrush.canvas.plan import Parts
 from scenebrush.methods.layout_arrays import check_label_set
 from scenebrush.methods.sims.affine import forward_matrix
 from scenebrush.methods.sims.alignment import TransformationNetwork, align, align_by_moments
-from scenebrush.methods.sims.bank import Bank, Match, StoredSegment, query_of
+from scenebrush.methods.sims.bank import Bank, Match, SegmentRecord, StoredSegment, query_of
 from scenebrush.methods.sims.config import SimsConfig
 from scenebrush.methods.sims.networks import SimsNetworks
-from scenebrush.methods.sims.order_pairs import coarse_order
+from scenebrush.methods.sims.order_pairs import SKY, coarse_order
 from scenebrush.methods.sims.ordering import fronts
 from scenebrush.methods.sims.segments import Segment, segments_of
 from scenebrush.scene.layout import Layout
@@ -30,6 +30,8 @@ from scenebrush.scene.layout import Layout
 COHERENCE = 0.25  # of score: what it is worth that a segment comes from the anchor
 _TEMPERATURE = 0.04  # of score: how far seeds stray from the best segments
 _MOST_COLORS = 3000
+_LEAST_LIGHT = 400  # pixels of a class that tell of the light
+_NO_COLORS = np.zeros((0, 3), np.uint8)
 _LAYERS = 3  # segments that are tried one after another on one place
 _PLAIN = Parts(facades=False)
 Palette = Mapping[int, np.ndarray]
@@ -202,8 +204,8 @@ class Painter:
         self.painted = dict[int, Segment]()
         self.anchor = anchor
         self._palette = {} if making.palette is None else {c: _few(p, c) for c, p in making.palette.items()}
-        asked = making.harmonise and anchor and making.palette is None
-        self._anchored = set(_donors_segments(bank, anchor)) if asked and anchor else set()
+        self._lights = dict[str, tuple[np.ndarray, np.ndarray]]()
+        self._of_donor = dict[str, list[SegmentRecord]]()
 
     def paint(self, chosen: Chosen, *, within: np.ndarray | None = None) -> None:
         """Paints the best segment, and where it leaves a place open, the next best; only on `within`, bool (H, W)."""
@@ -281,27 +283,51 @@ class Painter:
         return Segment(self.painted[number].class_id, (0, 0, mask.shape[1], mask.shape[0]), mask)
 
     def _recoloured(self, stored: StoredSegment) -> np.ndarray:
-        strength, record = self.making.harmonise, stored.record
-        if not strength or (record.donor == self.anchor and self.making.palette is None):
+        """A segment's colours in the light of the picture: stuff as the same stuff there, things as all stuff there."""
+        record, making = stored.record, self.making
+        if not making.harmonise or (record.donor == self.anchor and making.palette is None):
             return stored.color
-        target = self._colors(record.class_id)
+        by: TransferName
+        if self._is_stuff(record.class_id):
+            source, target, by = stored.color[stored.mask], self._colors(record.class_id), self.config.transfer
+        else:  # a red car is no other red car's colour; what the light does to it, it does to the road as well
+            source, target, by = *self._light(record.donor), "relit"
         if not len(target):
             return stored.color
         color = stored.color.copy()
-        source = color[stored.mask]
-        color[stored.mask] = transferred(
-            source, _few(source, record.id), target, by=self.config.transfer, strength=strength
-        )
+        some = _few(source, record.id)
+        color[stored.mask] = transferred(color[stored.mask], some, target, by=by, strength=making.harmonise)
         return color
 
     def _colors(self, class_id: int) -> np.ndarray:
-        """Some pixels of a class in the anchor's photo, uint8 (N, 3)."""
+        """Some pixels of a class in the light that is wanted, uint8 (N, 3)."""
         if class_id not in self._palette:
-            ids = [r for r, of in self._anchored if of == class_id]
-            found = [one.color[one.mask] for one in map(self.bank.read, sorted(ids))]
-            pixels = np.concatenate(found) if found else np.zeros((0, 3), np.uint8)
-            self._palette[class_id] = _few(pixels, class_id)
+            known = self.anchor is not None and self.making.palette is None
+            self._palette[class_id] = self._donors_colors(self.anchor or "", class_id) if known else _NO_COLORS
         return self._palette[class_id]
+
+    def _light(self, donor: str) -> tuple[np.ndarray, np.ndarray]:
+        """Pixels of the stuff that a donor's photo and the light wanted have in common, as many of each class."""
+        if donor not in self._lights:
+            theirs, ours = [_NO_COLORS], [_NO_COLORS]
+            for class_id in self.layout.label_set.of_kind("stuff"):
+                if self.layout.label_set.by_id[class_id].name in SKY:
+                    continue  # it shines itself
+                here = self._colors(class_id)
+                there = self._donors_colors(donor, class_id) if len(here) >= _LEAST_LIGHT else _NO_COLORS
+                if len(there) >= _LEAST_LIGHT:
+                    rng = np.random.default_rng(class_id)
+                    theirs.append(there[rng.integers(len(there), size=_LEAST_LIGHT)])
+                    ours.append(here[rng.integers(len(here), size=_LEAST_LIGHT)])
+            self._lights[donor] = np.concatenate(theirs), np.concatenate(ours)
+        return self._lights[donor]
+
+    def _donors_colors(self, donor: str, class_id: int) -> np.ndarray:
+        """Some pixels of a class in a donor's photo, uint8 (N, 3)."""
+        if donor not in self._of_donor:
+            self._of_donor[donor] = self.bank.of_donor(donor)
+        found = [self.bank.read(r.id) for r in self._of_donor[donor] if r.class_id == class_id]
+        return _few(np.concatenate([_NO_COLORS, *(one.color[one.mask] for one in found)]), class_id)
 
     def _revised(self) -> tuple[Layout, np.ndarray]:
         """The layout that the canvas shows; classes that only the layout knows stay where they are stuff."""
@@ -358,8 +384,3 @@ def _affine(
         return aligned.affine if aligned.moved else None
     aligned = align_by_moments(color, mask, wanted)
     return aligned.affine if aligned.moved else None
-
-
-def _donors_segments(bank: Bank, donor: str) -> Iterable[tuple[int, int]]:
-    """Yields (id, class id) of a donor's segments."""
-    return ((record.id, record.class_id) for record in bank.records() if record.donor == donor)

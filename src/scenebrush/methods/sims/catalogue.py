@@ -172,6 +172,13 @@ class Catalogue:
             )
             yield from map(_record, rows)
 
+    def of_donor(self, name: str) -> list[SegmentRecord]:
+        """Returns all segments of the donors of a name, by id."""
+        found = list[SegmentRecord]()
+        for number in self.donor_numbers([name]):
+            found += map(_record, self._rows(f"{_FROM} WHERE donor = ? ORDER BY segments.id", [number]))
+        return found
+
     def by_id(self, ids: Sequence[int]) -> dict[int, SegmentRecord]:
         """Returns {id: segment} of those that there are."""
         found = dict[int, SegmentRecord]()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from scenebrush.canvas.color_transfer import TransferName
 from scenebrush.errors import RecipeError
 
 NetworkName = Literal["paper", "compact"]
@@ -55,7 +54,7 @@ class SimsConfig:
     elided_white: bool = True
     donors: int = 100
     transfer_share: float = 0.2
-    transfer: TransferName = "monge_kantorovich"
+    transfer: Literal["monge_kantorovich", "reinhard"] = "monge_kantorovich"
     label_noise: float = 2.5
     discriminator: Literal["none", "features"] = "none"
     discriminator_width: int = 64

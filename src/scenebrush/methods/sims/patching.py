@@ -14,11 +14,13 @@ from scenebrush.methods.sims.canvas import Chosen, Found, Making, Painter
 from scenebrush.methods.sims.config import SimsConfig
 from scenebrush.methods.sims.networks import SimsNetworks
 from scenebrush.methods.sims.order_pairs import coarse_order
-from scenebrush.methods.sims.segments import Segment, segments_of
+from scenebrush.methods.sims.segments import Box, Segment, segments_of
 from scenebrush.scene.edit import Edit
+from scenebrush.scene.layout import Layout
 from scenebrush.scene.scene import Scene
 
 _LEAST = 24  # pixels: smaller things are left to the network
+_CANDIDATES = 80  # things whose shape fits best, among which the one is chosen that needs least done to it
 _INSIDE = 0.5  # of a segment that has to lie in the hole for the bank to be asked
 
 
@@ -65,7 +67,7 @@ def patch(
     for segment in asked:
         if not (segment.whole_mask(hole.shape) & hole & ~real).any():
             continue  # the photo itself has it
-        matches = tuple(bank.find(query_of(edit.layout, segment, bank.match_size), rank + 1))
+        matches = tuple(best_objects(bank, edit.layout, segment, rank + 1))
         if matches:
             found = Found(segment, matches)
             painter.paint(Chosen(found, (rank % len(matches),)), within=hole)
@@ -81,7 +83,38 @@ def candidates(edit: Edit, bank: Bank, k: int) -> list[Sequence[Match]]:
     for carry in edit.carries:
         carried |= carry.target
     asked = sorted(_asked(edit, ~carried), key=lambda s: -s.area)
-    return [bank.find(query_of(edit.layout, segment, bank.match_size), k) for segment in asked]
+    return [best_objects(bank, edit.layout, segment, k) for segment in asked]
+
+
+def best_objects(bank: Bank, layout: Layout, segment: Segment, k: int) -> list[Match]:
+    """Returns the k best segments for a place in a photo, best first.
+
+    Stuff is looked for where it lies (`Bank.find`). Things by their shape wherever they lie, for users put them where
+    the bank's photos had none; of the best of those, ones are preferred that need little stretching and that the edge of
+    their photo does not cut off.
+    """
+    query = query_of(layout, segment, bank.match_size)
+    if layout.label_set.by_id[segment.class_id].kind == "stuff":
+        return bank.find(query, k)
+    found = bank.find(query, max(_CANDIDATES, k), invariant=True)
+    at_edge = _cut_off(segment.box, (layout.shape[1], layout.shape[0]))
+    return sorted(found, key=lambda match: -_fit(match, segment, layout.shape, at_edge))[:k]
+
+
+def _fit(match: Match, segment: Segment, shape: tuple[int, int], at_edge: bool) -> float:
+    """How well a thing fits a place: the IoU of shapes, less what stretching it costs."""
+    record = match.record
+    (x0, y0, x1, y1), (a0, b0, a1, b1) = segment.box, record.box
+    wide, high = (x1 - x0) / (a1 - a0), (y1 - y0) / (b1 - b0)
+    larger = max(0.0, np.log(max(wide, high)))  # enlarged, it would be soft
+    stretched = abs(np.log(wide / high))
+    cut = _cut_off(record.box, record.photo_size) and not at_edge
+    return float(match.mask_iou + 0.3 * match.context_iou - 0.35 * larger - 0.5 * stretched - 0.25 * cut)
+
+
+def _cut_off(box: Box, size: tuple[int, int]) -> bool:
+    """Whether a box touches the edge of its picture, (W, H)."""
+    return box[0] <= 0 or box[1] <= 0 or box[2] >= size[0] or box[3] >= size[1]
 
 
 def _asked(edit: Edit, open_places: np.ndarray) -> Iterator[Segment]:
