@@ -178,6 +178,9 @@ class Proposer:
         if not allowed:
             return True
         rows, columns = region.foot_pixels
+        if hiding and not self._must_be_grounded(index):  # a car behind a fence: no part of it may hang in the air
+            columns = np.nonzero(mask.any(axis=0))[0]
+            rows = np.full(columns.shape, rows[0])
         below = self.base[rows, columns].tolist()
         return sum(class_id in allowed for class_id in below) >= 0.75 * len(below)
 
