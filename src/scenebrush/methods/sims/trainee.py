@@ -121,7 +121,9 @@ class SimsTrainee(PictureTrainee):
         self, batch: SimsBatch, stage: int, ramp: float
     ) -> tuple[Tensor, Mapping[str, Tensor], Any]:
         self._enter(stage)
-        made = self.generator(batch.part)
+        with torch.random.fork_rng(devices=[]):  # the ordering network's dropout knows torch's global seed only
+            torch.manual_seed(batch.seed)
+            made = self.generator(batch.part)
         if isinstance(made, PartLoss):
             return made.loss, made.parts, None
         assert isinstance(batch.part, CanvasBatch) and isinstance(made, Finished)
@@ -191,6 +193,10 @@ class SimsTrainee(PictureTrainee):
         self, stage: int, photos: Sequence[int], rng: np.random.Generator, generator: torch.Generator
     ) -> AlignmentBatch:
         shapes, chosen, segments = self.shapes[stage], [], []
+        if not any(shapes.segments):
+            raise InputError(
+                f"no photo has a segment of config.least_area, {self.config.least_area:g} of the picture; lower it"
+            )
         for photo in photos:
             while not shapes.segments[photo]:
                 photo = int(rng.integers(len(shapes.photos)))
@@ -243,6 +249,10 @@ def _losses(stage: PictureStage, part: str, config: SimsConfig) -> LossWeights:
             raise RecipeError(f"losses: the {part} network has one loss without a weight; leave them out")
         return LossWeights(semantic=0.0)
     weights = checked_losses(LossWeights, stage.losses, method="SIMS")
+    if config.network == "compact" and not max(weights.perceptual, weights.reconstruction, weights.adversarial):
+        raise RecipeError(
+            'losses.semantic is for the head that network "compact" does not have; give another loss a weight above 0'
+        )
     if config.discriminator == "none" and (weights.adversarial or weights.crop):
         raise RecipeError(
             'losses.adversarial and losses.crop count with config.discriminator "features" only; leave them out'
@@ -253,7 +263,8 @@ def _losses(stage: PictureStage, part: str, config: SimsConfig) -> LossWeights:
 def _check_sizes(config: SimsConfig, stages: Sequence[PictureStage], parts: Sequence[str]) -> None:
     for index, (stage, part) in enumerate(zip(stages, parts, strict=True)):
         width, height = stage.pictures["size"]
-        if part == "synthesis" and (width % config.divisor or height % config.divisor):
+        on_sheets = part == "synthesis" or index == len(parts) - 1  # `sample` finishes pictures of the last stage
+        if on_sheets and (width % config.divisor or height % config.divisor):
             raise RecipeError(
                 f"stages.{index}.pictures.size is {width}x{height}; expected sides divisible by {config.divisor}"
                 f" (network {config.network!r})"

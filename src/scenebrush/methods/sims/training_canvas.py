@@ -45,8 +45,9 @@ class Spoilt:
     def cut(self, box: Box, size: tuple[int, int], *, flip: bool = False) -> Spoilt:
         """Returns a box of it, resized to (width, height), mirrored if `flip`."""
         step = -1 if flip else 1
-        maps = [cut_map(m, box, size)[:, ::step] for m in (self.present, self.elided, self.unknown)]
-        return Spoilt(np.ascontiguousarray(cut_photo(self.color, box, size)[:, ::step]), *maps)
+        planes = [cut_photo(self.color, box, size)]
+        planes += [cut_map(m, box, size) for m in (self.present, self.elided, self.unknown)]
+        return Spoilt(*(np.ascontiguousarray(plane[:, ::step]) for plane in planes))  # torch takes no negative steps
 
 
 class Donor(NamedTuple):
