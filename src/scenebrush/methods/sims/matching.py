@@ -72,7 +72,7 @@ class Frame:
         """What runs of a context are counted with.
 
         Returns:
-            plane of each class id, intp (largest id + 1,), 0 = the frame has none of it, and int32
+            plane of each class id, intp (largest id + 1,), 0 = the frame has none of it, and uint16
             (planes, H + 1, W + 1): how many pixels of the plane's class stand left of column x in row y; plane 0 and
             row H are empty.
         """
@@ -81,9 +81,9 @@ class Frame:
         planes = np.zeros(max(self.label_set.ids) + 1, np.intp)
         planes[present] = np.arange(1, len(present) + 1)
         height, width = self.match_size
-        table = np.zeros((len(present) + 1, height + 1, width + 1), np.int32)
+        table = np.zeros((len(present) + 1, height + 1, width + 1), np.uint16)  # widths are below 2**15
         for plane, class_id in enumerate(present.tolist(), start=1):
-            np.cumsum(self.labels == class_id, axis=1, dtype=np.int32, out=table[plane, :height, 1:])
+            np.cumsum(self.labels == class_id, axis=1, dtype=np.uint16, out=table[plane, :height, 1:])
         return planes, table
 
 

@@ -195,7 +195,7 @@ class RunCounter:
     """Counts a query's pixels in runs.
 
     Args:
-        table: int32, flat: sums along rows.
+        table: uint16, flat: sums along rows.
         rows: intp, where each row of the frame begins in a plane of the table; an empty row, for rows left out.
         columns: intp, where each column lies in a row; clipped to the query's box.
         planes: intp, where the plane of each class begins; None = there is one plane.
@@ -207,7 +207,7 @@ class RunCounter:
     planes: np.ndarray | None = None
 
     def count(self, runs: np.ndarray) -> np.ndarray:
-        """Returns the pixels in each run, uint16 (n, 4), as int32 (n,)."""
+        """Returns the pixels in each run, uint16 (n, 4), as uint16 (n,)."""
         start = self.rows.take(runs[:, 0], mode="clip")
         if self.planes is not None:
             start += self.planes.take(runs[:, 3], mode="clip")
@@ -220,8 +220,8 @@ def mask_counter(query: Query) -> RunCounter:
     """Returns what counts the pixels of the query's mask."""
     shape = query.shape
     height, width = shape.mask.shape
-    table = np.zeros((height + 1, width + 1), np.int32)  # the last row is empty
-    np.cumsum(shape.mask, axis=1, dtype=np.int32, out=table[:height, 1:])
+    table = np.zeros((height + 1, width + 1), np.uint16)  # the last row is empty
+    np.cumsum(shape.mask, axis=1, dtype=np.uint16, out=table[:height, 1:])
     x0, y0, _, y1 = shape.box
     rows = np.full(query.match_size[0], height * (width + 1), np.intp)
     rows[y0:y1] = np.arange(height) * (width + 1)
