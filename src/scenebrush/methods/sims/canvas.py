@@ -40,10 +40,11 @@ Palette = Mapping[int, np.ndarray]
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """A segment of the layout and the bank's best for it, best first."""
+    """A segment of the layout and the bank's best for it, best first; `number` is its own in `segments_of(layout)`."""
 
     segment: Segment
     matches: tuple[Match, ...]
+    number: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +90,8 @@ class Making:
     Args:
         seed: 0 = the best segments; another draws among the best.
         candidates: how many of the best segments of each place are looked at.
-        picks: of single objects, which of the best is pasted, 0 = the best: number in `segments_of(layout)` -> rank.
+        picks: of single objects, which of the best is pasted, 0 = the best: number in `segments_of(layout,
+            least_area=...)`, as `retrieve` asks for them -> rank; beyond the last one it is the last.
         exclude_donors: scenes, `split/stem`, that may not serve.
         coherence: how much it counts that a segment comes from the anchor's photo; 0 = as in the paper.
         harmonise: strength, 0 to 1, of the colour transfer to the anchor's colours of the same class.
@@ -130,7 +132,7 @@ def assemble(
     found, lacking = retrieve(layout, bank, config, making)
     anchor = choose_anchor(found, making)
     order = coarse_order(layout.label_set)
-    chosen = sorted((choose(i, one, anchor, making) for i, one in enumerate(found)), key=lambda c: _depth(c, order))
+    chosen = sorted((choose(one, anchor, making) for one in found), key=lambda c: _depth(c, order))
     painter = Painter(layout, bank, config, networks, making, anchor)
     for one in chosen:
         painter.paint(one)
@@ -141,11 +143,11 @@ def retrieve(layout: Layout, bank: Bank, config: SimsConfig, making: Making) -> 
     """Returns the segments of a layout that are large enough with the best of the bank, and the classes it lacks."""
     least = max(1, round(config.least_area * layout.label_map.size))
     found, lacking = [], dict[str, None]()
-    for segment in segments_of(layout, least_area=least):
+    for number, segment in enumerate(segments_of(layout, least_area=least)):
         query = query_of(layout, segment, bank.match_size)
         matches = bank.find(query, making.candidates, exclude_donors=making.exclude_donors)
         if matches:
-            found.append(Found(segment, tuple(matches)))
+            found.append(Found(segment, tuple(matches), number))
         else:
             lacking[layout.label_set.by_id[segment.class_id].name] = None
     return found, tuple(lacking)
@@ -168,15 +170,15 @@ def choose_anchor(found: Sequence[Found], making: Making) -> str | None:
     return str(np.random.default_rng(making.seed).choice(best, p=weights / weights.sum()))
 
 
-def choose(index: int, found: Found, anchor: str | None, making: Making) -> Chosen:
+def choose(found: Found, anchor: str | None, making: Making) -> Chosen:
     """Returns the order in which the segments found are tried: by score, and whether they are the anchor's."""
     scores = np.array([match.score for match in found.matches])
     scores += [making.coherence * (match.record.donor == anchor) for match in found.matches]
     if making.seed:
-        scores += _TEMPERATURE * np.random.default_rng((making.seed, index)).gumbel(size=len(scores))
+        scores += _TEMPERATURE * np.random.default_rng((making.seed, found.number)).gumbel(size=len(scores))
     ranks = list(np.argsort(-scores, kind="stable"))
-    if index in making.picks:
-        pick = min(making.picks[index], len(ranks) - 1)
+    if found.number in making.picks:
+        pick = min(making.picks[found.number], len(ranks) - 1)
         ranks.remove(pick)
         ranks.insert(0, pick)
     return Chosen(found, tuple(int(rank) for rank in ranks))
