@@ -59,4 +59,6 @@ def run(arguments: Arguments, argv: Sequence[str]) -> None:
             for line in damage:
                 say(f"damaged: {line}")
     if damage:
-        raise InputError(f"{arguments.bank} is damaged in {len(damage)} places; the rest of it is served")
+        raise InputError(
+            f"{arguments.bank} is damaged in {len(damage)} place{'s' * (len(damage) > 1)}; the rest of it is served"
+        )
