@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from scenebrush.canvas.color import lab_of
-from scenebrush.canvas.color_transfer import TRANSFERS, monge_kantorovich, reinhard, transferred
+from scenebrush.canvas.color_transfer import TRANSFERS, monge_kantorovich, reinhard, relit, transferred
 
 
 def cloud(seed: int, mean: tuple[float, float, float], mixing: np.ndarray, count: int = 4000) -> np.ndarray:
@@ -68,6 +68,19 @@ def test_reinhard_takes_over_mean_and_deviation_in_lab() -> None:
     assert moved.std(0) == pytest.approx(lab_of(GREYS).std(0) * gain, abs=0.05)
     tinted = lab_of(reinhard(GREYS, GREYS * (0.9, 0.7, 0.5))(GREYS))
     assert tinted.mean(0) == pytest.approx(lab_of(GREYS * (0.9, 0.7, 0.5)).mean(0), abs=0.7)  # less what was cut off
+
+
+def test_another_light_is_no_other_colour() -> None:
+    """Of the same ground, once in the shade: lightness by its ratio, half the tint, contrasts of hue as they were."""
+    sunny = cloud(4, (150, 145, 140), 5 * np.eye(3))
+    shady = sunny * (0.45, 0.48, 0.52)
+    thing = np.array([[140.0, 95, 90]] * 9 + [[200.0, 200, 200]] * 9)
+    made, own = lab_of(relit(sunny, shady)(thing)), lab_of(thing)
+    there, here = lab_of(sunny).mean(0), lab_of(shady).mean(0)
+    assert made[:, 0] == pytest.approx(own[:, 0] * (here[0] + 2) / (there[0] + 2), abs=0.5)
+    assert made[:, 1:] == pytest.approx(own[:, 1:] + (here[1:] - there[1:]) / 2, abs=0.5)
+    night = lab_of(relit(sunny, np.full((50, 3), 2.0))(thing))
+    assert night[9, 0] == pytest.approx(0.35 * own[9, 0], abs=0.5)  # darker would not be light any more
 
 
 @pytest.mark.parametrize("name", TRANSFERS)

@@ -8,6 +8,7 @@ copies of the same class, as in a photo with a hole.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,6 +17,7 @@ from scenebrush.canvas.collage import MISSING, Collage, Laid, Piece, boundary_ba
 from scenebrush.canvas.color_transfer import TransferName, transferred
 from scenebrush.canvas.copying import fill
 from scenebrush.canvas.plan import Parts
+from scenebrush.errors import InputError
 from scenebrush.methods.layout_arrays import check_label_set
 from scenebrush.methods.sims.affine import forward_matrix
 from scenebrush.methods.sims.alignment import TransformationNetwork, align, align_by_moments
@@ -328,8 +330,13 @@ class Painter:
         """Some pixels of a class in a donor's photo, uint8 (N, 3)."""
         if donor not in self._of_donor:
             self._of_donor[donor] = self.bank.of_donor(donor)
-        found = [self.bank.read(r.id) for r in self._of_donor[donor] if r.class_id == class_id]
-        return _few(np.concatenate([_NO_COLORS, *(one.color[one.mask] for one in found)]), class_id)
+        found = [_NO_COLORS]
+        for record in self._of_donor[donor]:
+            if record.class_id == class_id:
+                with suppress(InputError):  # damaged: `Bank.damage` tells; the others do
+                    stored = self.bank.read(record.id)
+                    found.append(stored.color[stored.mask])
+        return _few(np.concatenate(found), class_id)
 
     def _revised(self) -> tuple[Layout, np.ndarray]:
         """The layout that the canvas shows; classes that only the layout knows stay where they are stuff."""
