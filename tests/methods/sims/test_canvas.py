@@ -24,7 +24,7 @@ from scenebrush.methods.sims.writing import BankWriter
 from scenebrush.scene.label_set import LabelSet
 from scenebrush.scene.layout import Layout
 from scenebrush.scene.scene import Scene
-from tests.methods.sims.toy_banks import TINY, tiny_networks
+from tests.methods.sims.toy_banks import TINY, bank_without, tiny_networks
 
 PAPER = Making(coherence=0.0, harmonise=0.0, complete=False, elide=False)
 CAMVID = LabelSet.load("camvid")
@@ -127,23 +127,8 @@ def test_a_pick_is_pasted_and_beyond_the_last_it_is_the_last(street: Scene, toy_
         assert set(ranks.values()) == {0}
 
 
-def only(bank: Bank, path: Path, *class_ids: int) -> Bank:
-    """Returns a bank of one of the bank's streets, from which classes are left out."""
-    from scenebrush.methods.sims.cutting import cut
-
-    folder = bank.path.parent / "streets" / "train"
-    with BankWriter.open(path, CAMVID, match_size=bank.match_size) as writer:
-        for donor in bank.donors()[:4]:
-            stem = donor.removeprefix("train/")
-            labels, photo = (np.array(Image.open(folder / name / f"{stem}.png")) for name in ("labels", "images"))
-            labels[np.isin(labels, class_ids)] = CAMVID.find("void").id
-            layout = Layout(labels, CAMVID)
-            writer.append(cut(donor, stem, layout, photo, match_size=bank.match_size))
-    return Bank.open(path)
-
-
 def test_a_class_without_segments_is_named_and_left_open(street: Scene, toy_bank: Bank, tmp_path: Path) -> None:
-    bank = only(toy_bank, tmp_path / "bank", SKY, CAR)
+    bank = bank_without(toy_bank, tmp_path / "bank", SKY, CAR)
     made = assemble(street.layout, bank, TINY, None, PAPER)
     assert set(made.lacking) == {"sky", "car"}
     left = np.isin(street.layout.label_map, (SKY, CAR))

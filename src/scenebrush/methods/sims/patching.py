@@ -70,7 +70,7 @@ def patch(
         matches = tuple(best_objects(bank, edit.layout, segment, rank + 1))
         if matches:
             found = Found(segment, matches)
-            painter.paint(Chosen(found, (rank % len(matches),)), within=hole)
+            painter.paint(Chosen(found, (rank % len(matches),)), within=hole & ~own.carried)
     present = collage.owner != MISSING
     rim = boundary_band(collage.owner, config.elision_band * hole.shape[0]) & hole
     drawn = np.random.default_rng(rank).random(hole.shape)
