@@ -203,9 +203,9 @@ class SimsTrainee(PictureTrainee):
             chosen.append(shapes.photos[photo])
             segments.append(shapes.segments[photo][int(rng.integers(len(shapes.segments[photo])))])
         layouts = [self._layout(one) for one in chosen]
-        return alignment_batch(
-            [one.photo for one in chosen], layouts, segments, generator, size=self.config.working_size
-        )
+        rows, columns = self.config.working_size
+        size = 2 * rows, 2 * columns  # larger than what the network sees: it looks at a window around the segment
+        return alignment_batch([one.photo for one in chosen], layouts, segments, generator, size=size)
 
     def _pairs(self, stage: int, photos: Sequence[int], rng: np.random.Generator) -> OrderingBatch:
         shapes, layouts, pairs = self.shapes[stage], [], []
