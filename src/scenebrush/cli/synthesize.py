@@ -63,7 +63,7 @@ class Arguments:
     n: Annotated[int | None, arg(metavar="K", aliases=("-n",))] = None
     """Make K different pictures, from seed N on."""
     max_megapixels: Annotated[float, arg(metavar="N")] = MAX_MEGAPIXELS
-    """The largest map or photo to open."""
+    """The largest map or photo to open, or picture of a text to make."""
     json: Annotated[bool, FlagCreatePairsOff] = False
     """Print JSON for a program to read."""
 
@@ -129,14 +129,16 @@ def output_paths(arguments: Arguments) -> list[Path]:
         raise InputError(f"{out} cannot be written: the folder {out.parent} is read-only; choose another place")
     numbers = range(1, (arguments.n or 0) + 1)
     paths = [out] if arguments.n is None else [out.with_name(f"{out.stem}-{i}{out.suffix}") for i in numbers]
-    inputs = [
-        getattr(arguments, name) for name in ("map", "instances", "style_from", "style_labels", "style_instances")
-    ]
-    read = {path.resolve() for path in inputs if path is not None}
-    for path in paths:
+    read = _inputs(arguments)
+    for path in paths if arguments.text is None else [*paths, beside(paths[0], "labels")]:
         if path.resolve() in read:
             raise InputError(f"{path} would be overwritten, but is read; give -o another name")
     return paths
+
+
+def _inputs(arguments: Arguments) -> set[Path]:
+    names = ("map", "instances", "style_from", "style_labels", "style_instances")
+    return {path.resolve() for name in names if (path := getattr(arguments, name)) is not None}
 
 
 def sheet_path(arguments: Arguments, model: Synthesizer, pictures: Sequence[Path]) -> Path | None:
@@ -146,10 +148,14 @@ def sheet_path(arguments: Arguments, model: Synthesizer, pictures: Sequence[Path
         return None
     if not isinstance(model, SegmentSynthesizer):
         raise InputError(f"model {model.name!r} has no canvas of segments to show; leave out --show-canvas {sheet}")
+    if sheet.is_dir():
+        raise InputError(f"{sheet} is a folder; name the sheet, for instance {sheet / 'sheet.png'}")
     sheet = sheet if sheet.suffix else sheet.with_suffix(".png")
     photo_format(sheet)
-    read = [path.resolve() for path in (arguments.map, arguments.instances, *pictures) if path is not None]
-    if sheet.resolve() in read:
+    if not sheet.parent.is_dir():
+        raise InputError(f"{sheet} cannot be written: the folder {sheet.parent} does not exist; make it")
+    used = {*_inputs(arguments), *(path.resolve() for path in (*pictures, beside(pictures[0], "labels")))}
+    if sheet.resolve() in used:
         raise InputError(f"--show-canvas {sheet} is another file of this call; give it a name of its own")
     return sheet
 
@@ -167,7 +173,13 @@ def layout_asked(arguments: Arguments, label_set: LabelSet, model: Synthesizer) 
     found = re.fullmatch(r"(\d{2,5})x(\d{2,5})", arguments.text_size)
     if found is None:
         raise InputError(f"--text-size {arguments.text_size!r} is no size; give WIDTHxHEIGHT, for instance 480x360")
-    return model.layout_from_text(arguments.text, (int(found[1]), int(found[2])), seed=arguments.seed)
+    width, height = int(found[1]), int(found[2])
+    if width * height > arguments.max_megapixels * 1e6:
+        raise InputError(
+            f"--text-size {arguments.text_size} has {width * height / 1e6:.1f} megapixels; the limit is"
+            f" {arguments.max_megapixels:g}; ask for less or raise the limit (--max-megapixels)"
+        )
+    return model.layout_from_text(arguments.text, (width, height), seed=arguments.seed)
 
 
 def classes_asked(values: Sequence[str], label_set: LabelSet) -> dict[str, int]:
