@@ -14,10 +14,14 @@ from scenebrush.layers.semantics import one_hot_semantics
 from scenebrush.methods.sims.alignment import AlignmentBatch, TransformationNetwork, alignment_loss
 from scenebrush.methods.sims.config import SimsConfig
 from scenebrush.methods.sims.ordering import OrderingBatch, OrderingNetwork, ordering_loss
+from scenebrush.methods.sims.soft_canvas import Donors, TogetherBatch, scaled_gradient, soft_canvas
 from scenebrush.methods.sims.synthesis import CompactSynthesisNetwork, Finished, SynthesisNetwork
 
 PARTS = ("transformation", "ordering", "synthesis")
 """The networks, which are trained one after another (paper section 5): a stage's `phase` names one."""
+
+TOGETHER = "together"
+"""The phase that trains all of them at once (ours; `soft_canvas`)."""
 
 
 class CanvasBatch(NamedTuple):
@@ -44,6 +48,15 @@ class PartLoss(NamedTuple):
     parts: dict[str, Tensor]
 
 
+class Together(NamedTuple):
+    """What becomes of a `TogetherBatch`: the canvas it was shown as, the picture, the networks' own losses, figures."""
+
+    shown: CanvasBatch
+    finished: Finished
+    own: Tensor
+    figures: dict[str, Tensor]
+
+
 class SimsNetworks(nn.Module):
     """Transformation, ordering and synthesis network; see their own classes."""
 
@@ -59,21 +72,44 @@ class SimsNetworks(nn.Module):
         else:
             self.synthesis = CompactSynthesisNetwork(config.num_classes, width=config.width)
 
-    def forward(self, batch: AlignmentBatch | OrderingBatch | CanvasBatch) -> PartLoss | Finished:
-        """Returns what the batch's network makes of it: its loss, or for canvases the finished picture."""
-        if not isinstance(batch, CanvasBatch):
-            # Half precision tells 1.000 from 1.004 at best: a pixel in 256.
-            with torch.autocast(batch[0].device.type, enabled=False):
-                if isinstance(batch, AlignmentBatch):
-                    return PartLoss(*alignment_loss(self.transformation, AlignmentBatch(*_float(batch))))
-                return PartLoss(*ordering_loss(self.ordering, OrderingBatch(*_float(batch))))
-        return self.finish(batch.labels, batch.canvas, batch.present)
+    def forward(
+        self, batch: AlignmentBatch | OrderingBatch | CanvasBatch | TogetherBatch, reach: float = 1.0
+    ) -> PartLoss | Finished | Together:
+        """Returns what the batch's network makes of it: its loss, or for canvases the finished picture.
+
+        Args:
+            batch: of one network, or of all.
+            reach: of all: what the picture's gradient is multiplied by on its way into the canvas.
+        """
+        if isinstance(batch, CanvasBatch):
+            return self.finish(batch.labels, batch.canvas, batch.present)
+        if isinstance(batch, TogetherBatch):
+            return self._together(batch, reach)
+        # Half precision tells 1.000 from 1.004 at best: a pixel in 256.
+        with torch.autocast(batch[0].device.type, enabled=False):
+            if isinstance(batch, AlignmentBatch):
+                return PartLoss(*alignment_loss(self.transformation, AlignmentBatch(*_float(batch))))
+            return PartLoss(*ordering_loss(self.ordering, OrderingBatch(*_float(batch))))
 
     def finish(self, labels: Tensor, canvas: Tensor, present: Tensor) -> Finished:
         """Returns the finished picture of canvases; arguments as in `CanvasBatch`."""
         semantics = one_hot_semantics(labels, self.config.num_classes + 1)
         finished: Finished = self.synthesis(semantics.to(memory_format=torch.channels_last), canvas, present)
         return finished
+
+    def _together(self, batch: TogetherBatch, reach: float) -> Together:
+        with torch.autocast(batch.labels.device.type, enabled=False):
+            donors = Donors(*_float(batch.donors))
+            with torch.set_grad_enabled(torch.is_grad_enabled() and reach > 0):
+                soft = soft_canvas(self.transformation, self.ordering, donors, batch.labels)
+        canvas, present = scaled_gradient(soft.canvas, reach), scaled_gradient(soft.present, reach)
+        own, figures = canvas.new_zeros(()), {"covered": present.detach().mean()}
+        for part in (batch.moved, batch.pairs):
+            if part is not None:
+                made = self(part)
+                own, figures = own + made.loss, figures | made.parts
+        shown = CanvasBatch(batch.layouts, batch.labels, canvas, present)
+        return Together(shown, self.finish(batch.labels, canvas, present), own, figures)
 
 
 def build_networks(config: SimsConfig) -> SimsNetworks:
@@ -91,9 +127,9 @@ def build_discriminator(config: SimsConfig) -> FeatureDiscriminator | None:
 
 
 def set_part(networks: SimsNetworks, part: str) -> None:
-    """Freezes all networks but one."""
+    """Freezes all networks but one; none for `TOGETHER`."""
     for name in PARTS:
-        getattr(networks, name).requires_grad_(name == part)
+        getattr(networks, name).requires_grad_(part in (name, TOGETHER))
 
 
 def _float(tensors: Iterable[Tensor]) -> list[Tensor]:

@@ -1,4 +1,4 @@
-"""SIMS under the training loop: three networks, one after another, from the photos of a scene folder.
+"""SIMS under the training loop: three networks, one after another or at once, from the photos of a scene folder.
 
 No memory bank is needed: donors are drawn from the photos in memory.
 """
@@ -29,9 +29,11 @@ from scenebrush.methods.sims.depth import DepthFolder
 from scenebrush.methods.sims.folder import save_model
 from scenebrush.methods.sims.networks import (
     PARTS,
+    TOGETHER,
     CanvasBatch,
     PartLoss,
     SimsNetworks,
+    Together,
     build_discriminator,
     build_networks,
     set_part,
@@ -39,17 +41,20 @@ from scenebrush.methods.sims.networks import (
 from scenebrush.methods.sims.objective import LossWeights, paper_perceptual, plain_losses
 from scenebrush.methods.sims.order_pairs import order_pairs
 from scenebrush.methods.sims.ordering import OrderingBatch, ordering_batch
+from scenebrush.methods.sims.soft_canvas import TogetherBatch
 from scenebrush.methods.sims.synthesis import Finished
+from scenebrush.methods.sims.together import TogetherWeights, together_batch
 from scenebrush.methods.sims.training_canvas import DonorShapes, Spoilt, classes_with_unknown, shown, spoil
 from scenebrush.scene.layout import Layout
 
 _TRIES = 20
+_PAINTING = ("synthesis", TOGETHER)  # phases that end in a picture
 
 
 class SimsBatch(NamedTuple):
-    """A batch of one of the networks, and the seed of all that is drawn while learning from it."""
+    """A batch of one of the networks or of all, and the seed of all that is drawn while learning from it."""
 
-    part: AlignmentBatch | OrderingBatch | CanvasBatch
+    part: AlignmentBatch | OrderingBatch | CanvasBatch | TogetherBatch
     seed: int
 
     def to(self, device: torch.device | str) -> SimsBatch:
@@ -58,7 +63,7 @@ class SimsBatch(NamedTuple):
 
 
 class SimsTrainee(PictureTrainee):
-    """See `PictureTrainee`; each stage's `phase` names the network that it trains (`networks.PARTS`)."""
+    """See `PictureTrainee`; each stage's `phase` names the network that it trains (`networks.PARTS`), or "together"."""
 
     method = "SIMS"
 
@@ -72,7 +77,7 @@ class SimsTrainee(PictureTrainee):
 
     def needs_perceptual(self) -> bool:
         return any(
-            part == "synthesis" and (w.perceptual or w.adversarial)
+            part in _PAINTING and (w.perceptual or w.adversarial)
             for part, w in zip(self.parts, self.weights, strict=True)
         )
 
@@ -86,7 +91,7 @@ class SimsTrainee(PictureTrainee):
             self.perceptual = paper_perceptual(self.perceptual)
 
     def adversarial(self, stage: int) -> bool:
-        return self.parts[stage] == "synthesis" and self.weights[stage].adversarial > 0
+        return self.parts[stage] in _PAINTING and self.weights[stage].adversarial > 0
 
     @cached_property
     def shapes(self) -> Sequence[DonorShapes]:
@@ -101,6 +106,8 @@ class SimsTrainee(PictureTrainee):
             return SimsBatch(self.canvases(stage, indices), seed)
         photos = [index % len(self.streams[stage].photos) for index in indices]
         drawn = np.random.default_rng(seed)
+        if self.parts[stage] == TOGETHER:
+            return SimsBatch(self._all(stage, photos, drawn, seed), seed)
         if self.parts[stage] == "ordering":
             return SimsBatch(self._pairs(stage, photos, drawn), seed)
         return SimsBatch(self._moved(stage, photos, drawn, torch.Generator().manual_seed(seed)), seed)
@@ -123,16 +130,28 @@ class SimsTrainee(PictureTrainee):
         self._enter(stage)
         with torch.random.fork_rng(devices=[]):  # the ordering network's dropout knows torch's global seed only
             torch.manual_seed(batch.seed)
-            made = self.generator(batch.part)
+            weights = self.weights[stage]
+            if isinstance(weights, TogetherWeights):
+                made = self.generator(batch.part, weights.reach)
+            else:
+                made = self.generator(batch.part)
         if isinstance(made, PartLoss):
             return made.loss, made.parts, None
+        if isinstance(made, Together):
+            loss, parts, seen = self._picture_losses(made.finished, made.shown, batch.seed, stage, ramp)
+            return loss + weights.own * made.own, {**parts, **made.figures}, seen
         assert isinstance(batch.part, CanvasBatch) and isinstance(made, Finished)
-        weights, layouts = self.weights[stage], batch.part.layouts
-        parts = plain_losses(made, batch.part, weights)
+        return self._picture_losses(made, batch.part, batch.seed, stage, ramp)
+
+    def _picture_losses(
+        self, made: Finished, batch: CanvasBatch, seed: int, stage: int, ramp: float
+    ) -> tuple[Tensor, dict[str, Tensor], Seen | None]:
+        weights, layouts = self.weights[stage], batch.layouts
+        parts = plain_losses(made, batch, weights)
         seen: Seen | None = None
         if self.judge is not None and self.perceptual is not None:
             asked = one_hot_semantics(layouts.label_map, self.config.num_classes)
-            crop = torch.Generator().manual_seed(batch.seed + 1)
+            crop = torch.Generator().manual_seed(seed + 1)
             fake, real, asked = same_crop(weights.crop, crop, made.image, layouts.image, asked)
             learned, seen = self.adversary().generator_parts(fake, real, asked, adversarial=weights.adversarial > 0)
             parts |= learned
@@ -147,11 +166,15 @@ class SimsTrainee(PictureTrainee):
 
     def sample(self, generator: nn.Module) -> np.ndarray:
         stage = self._entered if self._entered is not None else len(self.parts) - 1
-        stage = stage if self.parts[stage] == "synthesis" else len(self.parts) - 1
-        batch = self.canvases(stage, range(min(6, len(self.streams[stage].photos))))
-        batch = batch.to(next(generator.parameters()).device)
+        stage = stage if self.parts[stage] in _PAINTING else len(self.parts) - 1
+        indices = range(min(6, len(self.streams[stage].photos)))
+        device = next(generator.parameters()).device
         with torch.no_grad():
-            finished = generator(batch)
+            if self.parts[stage] == TOGETHER:
+                batch, finished, *_ = generator(self._all(stage, indices, np.random.default_rng(0), None).to(device))
+            else:
+                batch = self.canvases(stage, indices).to(device)
+                finished = generator(batch)
         layouts = [colored(m, self.label_set) for m in self._ids(batch.layouts.label_map)]
         columns = [np.concatenate(layouts), *(_tall(x) for x in (batch.canvas, finished.image, batch.layouts.image))]
         return np.concatenate(columns, axis=1)
@@ -188,6 +211,23 @@ class SimsTrainee(PictureTrainee):
             torch.stack(canvases).contiguous(memory_format=torch.channels_last),
             torch.stack(present),
         )
+
+    def _all(self, stage: int, photos: Sequence[int], rng: np.random.Generator, seed: int | None) -> TogetherBatch:
+        """Returns whole photos with donors, and where there is a seed, batches for the networks' own losses."""
+        width, height = self.streams[stage].size
+        batch = together_batch(
+            self.shapes[stage],
+            self.label_set,
+            photos,
+            rng,
+            size=(height, width),
+            candidates=self.config.donors,
+            flip=seed is not None and self.streams[stage].flip,
+        )
+        if seed is None or not self.weights[stage].own:
+            return batch
+        moved = self._moved(stage, photos, rng, torch.Generator().manual_seed(seed))
+        return batch._replace(moved=moved, pairs=self._pairs(stage, photos, rng))
 
     def _moved(
         self, stage: int, photos: Sequence[int], rng: np.random.Generator, generator: torch.Generator
@@ -238,17 +278,17 @@ class SimsTrainee(PictureTrainee):
 def _part(name: str | None, place: str) -> str:
     if name is None:
         return "synthesis"
-    if name not in PARTS:
-        raise RecipeError(f"{place}.phase is {name!r}{nearest_name(name, PARTS)}; SIMS trains {', '.join(PARTS)}")
+    if name not in (phases := (*PARTS, TOGETHER)):
+        raise RecipeError(f"{place}.phase is {name!r}{nearest_name(name, phases)}; SIMS trains {', '.join(phases)}")
     return name
 
 
 def _losses(stage: PictureStage, part: str, config: SimsConfig) -> LossWeights:
-    if part != "synthesis":
+    if part not in _PAINTING:
         if stage.losses:
             raise RecipeError(f"losses: the {part} network has one loss without a weight; leave them out")
         return LossWeights(semantic=0.0)
-    weights = checked_losses(LossWeights, stage.losses, method="SIMS")
+    weights = checked_losses(TogetherWeights if part == TOGETHER else LossWeights, stage.losses, method="SIMS")
     if config.network == "compact" and not max(weights.perceptual, weights.reconstruction, weights.adversarial):
         raise RecipeError(
             'losses.semantic is for the head that network "compact" does not have; give another loss a weight above 0'
@@ -263,7 +303,7 @@ def _losses(stage: PictureStage, part: str, config: SimsConfig) -> LossWeights:
 def _check_sizes(config: SimsConfig, stages: Sequence[PictureStage], parts: Sequence[str]) -> None:
     for index, (stage, part) in enumerate(zip(stages, parts, strict=True)):
         width, height = stage.pictures["size"]
-        on_sheets = part == "synthesis" or index == len(parts) - 1  # `sample` finishes pictures of the last stage
+        on_sheets = part in _PAINTING or index == len(parts) - 1  # `sample` finishes pictures of the last stage
         if on_sheets and (width % config.divisor or height % config.divisor):
             raise RecipeError(
                 f"stages.{index}.pictures.size is {width}x{height}; expected sides divisible by {config.divisor}"
