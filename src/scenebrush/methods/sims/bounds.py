@@ -110,7 +110,8 @@ def _edges(boxes: np.ndarray, within: tuple[int, ...]) -> tuple[np.ndarray, np.n
     steps = np.arange(CELLS + 1)
     columns = boxes[:, :1] + (boxes[:, 2:3] - boxes[:, :1]) * steps // CELLS
     rows = boxes[:, 1:2] + (boxes[:, 3:] - boxes[:, 1:2]) * steps // CELLS
-    return np.clip(rows, within[1], within[3]), np.clip(columns, within[0], within[2])
+    rows = np.minimum(np.maximum(rows, within[1]), within[3])  # np.clip takes three times as long for few
+    return rows, np.minimum(np.maximum(columns, within[0]), within[2])
 
 
 def _within(corners: np.ndarray) -> np.ndarray:

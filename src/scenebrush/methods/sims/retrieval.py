@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from scenebrush.methods.sims.bounds import BoxColumns, context_cell_bounds, mask_cell_bounds
+from scenebrush.methods.sims.bounds import SLACK, BoxColumns, context_cell_bounds, mask_cell_bounds
 from scenebrush.methods.sims.matching import Query
 from scenebrush.methods.sims.shards import Shard
 
@@ -105,74 +105,94 @@ class Searcher:
         totals = masks + contexts
         if allowed is not None:
             totals[~allowed] = -1
+        search = Search(self._shard, query, k, context=context)
         most_promising = _highest(totals, max(_SEEDS, k))
-        best = NOTHING
-        best = self._best_of(query, k, best, most_promising[totals[most_promising] >= 0], masks, contexts, context)
+        search.take(Scores(most_promising, masks[most_promising], contexts[most_promising]))
         totals[most_promising] = -1
-        left = np.flatnonzero(totals >= to_reach(best, k))
+        left = np.flatnonzero(totals >= search.to_reach)
         left = left[np.argsort(-totals[left], kind="stable")]
         size = 4 * _SEEDS
         while len(left):
             part, left = left[:size], left[size:]
-            best = self._best_of(query, k, best, part, masks, contexts, context)
-            left = left[totals[left] >= to_reach(best, k)]
+            search.take(Scores(part, masks[part], contexts[part]))
+            left = left[totals[left] >= search.to_reach]
             size = min(2 * size, _LARGEST_TURN)
-        return best
+        return search.best
 
-    def _best_of(
-        self,
-        query: Query,
-        k: int,
-        best: Scores,
-        ordinals: np.ndarray,
-        masks: np.ndarray,
-        contexts: np.ndarray,
-        context: bool,
-    ) -> Scores:
-        """Returns the k best of `best` and some more segments, given bounds of all masks and contexts.
+
+class Search:
+    """One search: the best so far.
+
+    Args:
+        shard: where is searched.
+        query: what for.
+        k: how many are to be found.
+        context: whether contexts count.
+    """
+
+    def __init__(self, shard: Shard, query: Query, k: int, *, context: bool) -> None:
+        self._shard, self._query, self._k, self._context = shard, query, k, context
+        self.best = NOTHING
+
+    @property
+    def to_reach(self) -> float:
+        """The k-th best score, 0 while there are fewer."""
+        return to_reach(self.best, self._k)
+
+    def take(self, bounds: Scores) -> None:
+        """Puts segments among the best that belong there, given bounds of their scores.
 
         Step by step from cheap to dear: cells of masks, cells of contexts, masks, contexts; after each only those go on
         that can still be among the k best.
         """
-        bounds = Scores(ordinals, masks[ordinals], contexts[ordinals])
-        for bounded in (self._bound_masks, self._bound_contexts)[: 1 + context]:
-            bounds = bounded(query, bounds)
-            bounds = bounds.where(bounds.totals >= to_reach(best, k))
-        bounds, size = bounds.best(len(ordinals)), _FIRST_SCORED
+        bounds = self._hopeful(self._bound_masks(bounds))
+        if self._context:
+            bounds = self._hopeful(self._bound_contexts(bounds))
+        bounds, size = bounds.best(len(bounds.ordinals)), _FIRST_SCORED
         while len(bounds.ordinals):
-            part, bounds = bounds.split(max(size, k))
-            scores = replace(part, masks=self.mask_scores(query, part.ordinals))
-            if context:
-                scores = scores.where(scores.totals >= to_reach(best, k))
-                scores = replace(scores, contexts=self.context_scores(query, scores.ordinals))
-            best = (best + scores).best(k)
-            bounds, size = bounds.where(bounds.totals >= to_reach(best, k)), _SCORED
-        return best
+            part, bounds = bounds.split(max(size, self._k))
+            scores = replace(part, masks=self.mask_scores(part.ordinals))
+            if self._context:
+                scores = self._hopeful(scores)
+                scores = replace(scores, contexts=self.context_scores(scores.ordinals))
+            self.best = (self.best + scores).best(self._k)
+            bounds, size = self._hopeful(bounds), _SCORED
 
-    def _bound_masks(self, query: Query, bounds: Scores) -> Scores:
+    def _hopeful(self, bounds: Scores) -> Scores:
+        return bounds.where(bounds.totals >= self.to_reach)
+
+    def _bound_masks(self, bounds: Scores) -> Scores:
         boxes, cells = self._shard.boxes[bounds.ordinals], self._shard.cells["mask"][bounds.ordinals]
-        return replace(bounds, masks=np.minimum(bounds.masks, mask_cell_bounds(query, boxes, cells)))
+        return replace(bounds, masks=np.minimum(bounds.masks, mask_cell_bounds(self._query, boxes, cells)))
 
-    def _bound_contexts(self, query: Query, bounds: Scores) -> Scores:
+    def _bound_contexts(self, bounds: Scores) -> Scores:
         boxes, cells = self._shard.boxes[bounds.ordinals], self._shard.cells["context"][bounds.ordinals]
-        return replace(bounds, contexts=np.minimum(bounds.contexts, context_cell_bounds(query, boxes, cells)))
+        return replace(bounds, contexts=np.minimum(bounds.contexts, context_cell_bounds(self._query, boxes, cells)))
 
-    def mask_scores(self, query: Query, ordinals: np.ndarray) -> np.ndarray:
+    def mask_scores(self, ordinals: np.ndarray) -> np.ndarray:
         """Returns the exact IoU of masks, float64 (n,)."""
         boxes = self._shard.boxes[ordinals]
         first, counts = boxes["first_run"].astype(np.intp), boxes["mask_runs"].astype(np.intp)
-        shared = self._shared(mask_counter(query), first, counts)
-        scores: np.ndarray = shared / np.maximum(boxes["area"] + float(query.shape.area) - shared, 1)
+        shared = self._shared(self._mask_counter, first, counts)
+        scores: np.ndarray = shared / np.maximum(boxes["area"] + float(self._query.shape.area) - shared, 1)
         return scores
 
-    def context_scores(self, query: Query, ordinals: np.ndarray) -> np.ndarray:
+    def context_scores(self, ordinals: np.ndarray) -> np.ndarray:
         """Returns the exact IoU of contexts, float64 (n,)."""
         boxes = self._shard.boxes[ordinals]
-        first = boxes["first_run"].astype(np.intp) + boxes["mask_runs"]
-        shared = self._shared(context_counter(query), first.astype(np.intp), boxes["context_runs"].astype(np.intp))
-        union = boxes["context_size"] + float(query.shape.context_size) - shared
+        first = (boxes["first_run"] + boxes["mask_runs"]).astype(np.intp)
+        shared = self._shared(self._context_counter, first, boxes["context_runs"].astype(np.intp))
+        union = boxes["context_size"] + float(self._query.shape.context_size) - shared
         scores: np.ndarray = shared / np.maximum(union, 1)
         return scores
+
+    @cached_property
+    def _mask_counter(self) -> RunCounter:
+        return mask_counter(self._query)
+
+    @cached_property
+    def _context_counter(self) -> RunCounter:
+        return context_counter(self._query)
 
     def _shared(self, counter: RunCounter, first: np.ndarray, counts: np.ndarray) -> np.ndarray:
         """Returns how many pixels of each segment's runs the query has too, int64 (n,)."""
@@ -225,7 +245,7 @@ def mask_counter(query: Query) -> RunCounter:
     x0, y0, _, y1 = shape.box
     rows = np.full(query.match_size[0], height * (width + 1), np.intp)
     rows[y0:y1] = np.arange(height) * (width + 1)
-    columns = np.clip(np.arange(query.match_size[1] + 1) - x0, 0, width)
+    columns = np.minimum(np.maximum(np.arange(query.match_size[1] + 1) - x0, 0), width)
     return RunCounter(table.ravel(), rows, columns)
 
 
@@ -235,7 +255,7 @@ def context_counter(query: Query) -> RunCounter:
     planes, table = frame.rows_of_class
     rows = np.full(query.match_size[0], (table.shape[1] - 1) * table.shape[2], np.intp)
     rows[y0:y1] = np.arange(y0, y1) * table.shape[2]
-    columns = np.clip(np.arange(table.shape[2]), x0, x1)
+    columns = np.minimum(np.maximum(np.arange(table.shape[2]), x0), x1)
     return RunCounter(table.ravel(), rows, columns, planes * (table.shape[1] * table.shape[2]))
 
 
@@ -245,7 +265,8 @@ def to_reach(best: Scores, k: int) -> float:
 
 
 def _highest(bounds: np.ndarray, count: int) -> np.ndarray:
-    """Returns the places of the highest bounds, in no order."""
-    if len(bounds) <= count:
-        return np.arange(len(bounds))
-    return np.argpartition(bounds, len(bounds) - count)[-count:]
+    """Returns the places of the highest bounds that are not nearly 0, in no order; fewer where there are fewer."""
+    places = np.flatnonzero(bounds > 3 * SLACK)  # what shares nothing ties, and parting ties is dear
+    if len(places) <= count:
+        return places
+    return places[np.argpartition(bounds[places], len(places) - count)[-count:]]
