@@ -168,7 +168,7 @@ def test_elided_pixels_are_white_and_present_in_the_paper(toy_data: Path) -> Non
 
 
 def test_learning_lowers_the_loss(toy_data: Path, tmp_path: Path) -> None:
-    data = recipe(stage("synthesis", steps=30, batch_size=4), width=12, label_noise=0.0)
+    data = recipe(stage("synthesis", steps=25, batch_size=3), width=12, label_noise=0.0)
     data |= {"checkpoint_every": 100, "sample_every": 100}
     data["optimizer"] = {"generator": 1e-3, "betas": [0.5, 0.99]}
     run_recipe(Recipe.parse(data, "test"), toy_data, tmp_path / "run", accelerator="cpu")

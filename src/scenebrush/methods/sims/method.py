@@ -53,7 +53,7 @@ class SimsModel:
         self.coherent = True
         """Whether donors are chosen and coloured together."""
         self.transformed = True
-        """Whether the transformation network aligns segments; off: their moments do."""
+        """Whether the transformation network aligns segments; off: their moments do. Nor is the ordering one asked."""
         if bank is not None:
             self.use_bank(bank)
 

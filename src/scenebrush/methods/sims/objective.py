@@ -18,11 +18,11 @@ WEIGHTS = (1 / 2.6, 1 / 4.8, 1 / 3.7, 1 / 5.6, 10 / 1.5)
 
 @dataclass(frozen=True)
 class LossWeights:
-    """What each loss counts; 0 = off. The defaults are the paper's.
+    """What each loss counts; 0 = off. The defaults are the paper's numbers, its pixels and features have other units.
 
     Args:
         perceptual: L1 of VGG features.
-        reconstruction: mean absolute difference from the photo, in [-1, 1]; the paper's p0, in 0..255, has weight 1.
+        reconstruction: mean absolute difference from the photo, in [-1, 1]; the paper's, in 0..255, would be 127.5.
         semantic: cross-entropy of the auxiliary head with the true labels; "paper" network only.
         adversarial: hinge loss against the discriminator "features" (ours).
         crop: side in pixels of the random square that perceptual and adversarial loss look at; 0 = the whole picture;
