@@ -223,6 +223,21 @@ def test_segments_may_bring_their_own_footprint(street: Scene, toy_bank: Bank, n
         assert not (made.unknown & (shown >= 0)).any()
 
 
+def test_what_the_ordering_network_puts_in_front_is_not_covered(
+    street: Scene, toy_bank: Bank, networks: SimsNetworks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    for which in (0, 1):  # the one that is painted, the one that lies there
+        monkeypatch.setattr(
+            "scenebrush.methods.sims.canvas.fronts", lambda _n, _l, pairs, w=which: [p[w].class_id for p in pairs]
+        )
+        made = assemble(street.layout, toy_bank, replace(TINY, footprint="segment"), networks, PAPER)
+        first = made.collage.class_map == made.chosen[0].found.segment.class_id
+        last = made.collage.owner == made.collage.count - 1
+        seen.append((first.sum(), last.sum()))
+    assert seen[1][0] > seen[0][0] and seen[1][1] < seen[0][1]
+
+
 def test_the_transformation_network_is_asked(street: Scene, toy_bank: Bank) -> None:
     """One that moves everything by ten pixels: taken where the overlap does not get worse, and nowhere else."""
     moving = tiny_networks()
