@@ -110,10 +110,10 @@ def lay(piece: Piece, shape: tuple[int, int]) -> Laid:
         return Laid(window, extended[inner].astype(np.float64), piece.mask[inner])
     share = piece.mask.astype(np.float64)
     pixels = extended.astype(np.float64)
-    shrink = float(np.sqrt(abs(np.linalg.det(piece.matrix[:, :2]))))
-    if shrink < 1:
-        sigma = 0.5 * (1 / shrink - 1)
-        pixels, share = ndimage.gaussian_filter(pixels, (sigma, sigma, 0)), ndimage.gaussian_filter(share, sigma)
+    across, down = np.linalg.norm(piece.matrix[:, :2], axis=0)  # how long a pixel's sides become
+    sigmas = [0.5 * max(0.0, 1 / side - 1) for side in (down, across)]
+    if any(sigmas):
+        pixels, share = ndimage.gaussian_filter(pixels, (*sigmas, 0)), ndimage.gaussian_filter(share, sigmas)
     rows, columns = np.mgrid[window]
     inverse = np.linalg.inv(piece.matrix[:, :2])
     x, y = inverse @ (np.stack([columns.ravel(), rows.ravel()]) - piece.matrix[:, 2:])

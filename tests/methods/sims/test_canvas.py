@@ -265,7 +265,7 @@ def test_nothing_but_the_unlabelled(toy_bank: Bank) -> None:
 
 def test_a_wrong_or_empty_bank_is_told(street: Scene, toy_bank: Bank, tmp_path: Path) -> None:
     other = Layout(np.zeros((20, 30), int), LabelSet.load("nyuv2"))
-    with pytest.raises(ModelError, match="'camvid', not of 'nyuv2'"):
+    with pytest.raises(ModelError, match="classes of 'camvid', the label map those of 'nyuv2'"):
         assemble(other, toy_bank, TINY, None)
     with BankWriter.open(tmp_path / "empty", CAMVID):
         pass

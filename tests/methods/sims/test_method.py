@@ -189,7 +189,7 @@ def test_seeds_of_edits_are_other_objects(model: SimsModel, street: Scene) -> No
     edit = operations.add(street, "car", box=(50, 60, 80, 80))
     made = [model.edit(street, edit, seed=seed) for seed in (0, 1, 2)]
     assert all(not np.array_equal(made[i], made[j]) for i, j in ((0, 1), (0, 2), (1, 2)))
-    found = model.candidates(edit, k=4)
+    found = model.candidates(street, edit, k=4)
     assert any(len(one) == 4 and one[0].record.class_id == CAR for one in found)
 
 

@@ -48,7 +48,7 @@ def test_a_class_that_the_photo_lacks_comes_from_the_bank(empty_street: Scene, a
 
 
 def test_seeds_step_through_the_best_objects_and_begin_again(empty_street: Scene, added: Edit, toy_bank: Bank) -> None:
-    ((*found,),) = (one for one in candidates(added, toy_bank, 500) if one[0].record.class_id == CAR)
+    ((*found,),) = (one for one in candidates(empty_street, added, toy_bank, 500) if one[0].record.class_id == CAR)
     assert len(found) == toy_bank.count(CAR) > 5
     made = [patch(empty_street, added, toy_bank, TINY, None, rank=rank).color for rank in (0, 0, 1, 2, len(found))]
     car = added.layout.label_map == CAR
@@ -90,11 +90,11 @@ def test_a_class_that_neither_has_is_left_to_the_network(
     bank = bank_without(toy_bank, tmp_path / "bank", CAR)
     made = patch(empty_street, added, bank, TINY, None)
     assert not made.present[added.layout.label_map == CAR].any()
-    assert [one for one in candidates(added, bank, 5) if len(one) and one[0].record.class_id == CAR] == []
+    assert [one for one in candidates(empty_street, added, bank, 5) if len(one) and one[0].record.class_id == CAR] == []
 
 
 def test_objects_outside_the_hole_are_nobodys_business(street: Scene, toy_bank: Bank) -> None:
     hole = np.zeros(street.layout.shape, bool)
     hole[2:10, 2:20] = True
     edit = Edit(hole, street.layout)
-    assert [one for one in candidates(edit, toy_bank, 5) if one and one[0].record.class_id == CAR] == []
+    assert [one for one in candidates(street, edit, toy_bank, 5) if one and one[0].record.class_id == CAR] == []

@@ -17,8 +17,7 @@ from scenebrush.canvas.collage import MISSING, Collage, Laid, Piece, boundary_ba
 from scenebrush.canvas.color_transfer import TransferName, transferred
 from scenebrush.canvas.copying import fill
 from scenebrush.canvas.plan import Parts
-from scenebrush.errors import InputError
-from scenebrush.methods.layout_arrays import check_label_set
+from scenebrush.errors import InputError, ModelError
 from scenebrush.methods.sims.affine import forward_matrix
 from scenebrush.methods.sims.alignment import TransformationNetwork, align, align_by_moments
 from scenebrush.methods.sims.bank import Bank, Match, SegmentRecord, StoredSegment, query_of
@@ -130,7 +129,11 @@ def assemble(
         InputError: the bank is empty.
     """
     making = making if making is not None else Making()
-    check_label_set(f"bank {bank.path.name}", bank.label_set, layout)
+    if [(c.id, c.name) for c in layout.label_set.classes] != [(c.id, c.name) for c in bank.label_set.classes]:
+        raise ModelError(
+            f"bank {bank.path} has the classes of {bank.label_set.name!r}, the label map those of"
+            f" {layout.label_set.name!r}; give a map or a bank of the other's"
+        )
     found, lacking = retrieve(layout, bank, config, making)
     anchor = choose_anchor(found, making)
     order = coarse_order(layout.label_set)

@@ -12,6 +12,8 @@ from PIL import Image, UnidentifiedImageError
 from scenebrush.data.split_in_memory import LabelledPhoto, SplitInMemory
 from scenebrush.errors import InputError
 
+_GREY = ("L", "I", "I;16", "I;16B", "F")
+
 
 @dataclass(frozen=True)
 class DepthFolder:
@@ -35,11 +37,11 @@ class DepthFolder:
             return None
         try:
             with Image.open(path) as opened:
+                if opened.mode not in _GREY:
+                    raise InputError(f"{path} has mode {opened.mode}; write a grey PNG of 8 or 16 bits")
                 depth = np.asarray(opened).astype(np.float64)
         except (OSError, UnidentifiedImageError) as error:
-            raise InputError(
-                f"{path} cannot be read ({error}); write a grey PNG of 8 or 16 bits"
-            ) from error
+            raise InputError(f"{path} cannot be read ({error}); write a grey PNG of 8 or 16 bits") from error
         if depth.shape != photo.label_map.shape:
             raise InputError(
                 f"{path} is {depth.shape}, its photo {photo.label_map.shape} (H, W); give a grey map of its size"

@@ -59,7 +59,9 @@ class SimsModel:
 
     @property
     def bank(self) -> Bank:
-        """The memory bank; `ModelError` where none was given."""
+        """The memory bank, by default the one that `SCENEBRUSH_BANK` names; `ModelError` where none was given."""
+        if self._bank is None and os.environ.get(BANK_VARIABLE):
+            self.use_bank(os.environ[BANK_VARIABLE])
         if self._bank is None:
             raise ModelError(
                 f"model {self.name!r} makes pictures of a memory bank's segments and has no bank; build one with"
@@ -168,9 +170,9 @@ class SimsModel:
         made = self.finish_canvas(patched.color, patched.present, patched.elided, edit.layout, unknown)
         return np.where(edit.hole[..., None], made, scene.photo)
 
-    def candidates(self, edit: Edit, *, k: int = 10) -> list[Sequence[Match]]:
+    def candidates(self, scene: Scene, edit: Edit, *, k: int = 10) -> list[Sequence[Match]]:
         """Returns, for each object that an edit asks the bank for, the k best segments: what seeds step through."""
-        return candidates(edit, self.bank, k)
+        return candidates(scene, edit, self.bank, k)
 
     def _aligner(self) -> SimsNetworks | None:
         return self.networks if self.transformed else None
@@ -191,6 +193,11 @@ class SimsModel:
 
     def _picks(self, layout: Layout, style: Style) -> dict[int, int]:
         """Which of the best each segment of a class with a style gets."""
+        for name, rank in style.classes.items():
+            if rank >= (most := self.making().candidates):
+                raise InputError(
+                    f"style {name}={rank} is none of model {self.name!r}; it has 0 to {most - 1}, the best segments"
+                )
         least = max(1, round(self.networks.config.least_area * layout.label_map.size))
         asked = {self.label_set.find(name).id: rank for name, rank in style.classes.items()}
         segments = segments_of(layout, least_area=least)
@@ -198,11 +205,8 @@ class SimsModel:
 
 
 def load(folder: Path | None) -> SimsModel:
-    """Returns the model of a folder; its bank is the one that `SCENEBRUSH_BANK` names, if it does."""
+    """Returns the model of a folder; its bank is to be given (`use_bank`), or named by `SCENEBRUSH_BANK`."""
     if folder is None:
         raise ModelError("sims is no model by itself; name a model folder")
     networks, label_set = load_networks(folder)
-    model = SimsModel(networks, label_set, name=folder.name)
-    if os.environ.get(BANK_VARIABLE):
-        model.use_bank(os.environ[BANK_VARIABLE])
-    return model
+    return SimsModel(networks, label_set, name=folder.name)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scenebrush.canvas import compose
+from scenebrush.canvas import Canvas, compose
 from scenebrush.canvas.collage import MISSING, Collage, boundary_band
 from scenebrush.methods.sims.bank import Bank, Match, query_of
 from scenebrush.methods.sims.canvas import Chosen, Found, Making, Painter
@@ -63,26 +63,23 @@ def patch(
     making = Making(complete=False, elide=False, palette=palette)
     painter = Painter(edit.layout, bank, config, networks, making, None, collage=collage)
     order = coarse_order(edit.layout.label_set)
-    asked = sorted(_asked(edit, ~own.carried), key=lambda s: (order.get(s.class_id, len(order)), s.box[3]))
-    for segment in asked:
-        if not (segment.whole_mask(hole.shape) & hole & ~real).any():
-            continue  # the photo itself has it
+    for segment in sorted(_asked(edit, own), key=lambda s: (order.get(s.class_id, len(order)), s.box[3])):
         matches = tuple(best_objects(bank, edit.layout, segment, rank + 1))
         if matches:
             found = Found(segment, matches)
-            painter.paint(Chosen(found, (rank % len(matches),)), within=hole & ~own.carried)
+            within = hole & ~own.carried
+            if edit.layout.label_set.by_id[segment.class_id].kind == "stuff":
+                within &= ~own.copied  # the photo's own pixels first
+            painter.paint(Chosen(found, (rank % len(matches),)), within=within)
     present = collage.owner != MISSING
     rim = boundary_band(collage.owner, config.elision_band * hole.shape[0]) & hole
     drawn = np.random.default_rng(rank).random(hole.shape)
     return Patched(collage.color, present, rim & (drawn < config.elision_share) & ~own.carried)
 
 
-def candidates(edit: Edit, bank: Bank, k: int) -> list[Sequence[Match]]:
-    """Returns the k best segments for each object that an edit's hole asks for, largest object first."""
-    carried = np.zeros(edit.hole.shape, bool)
-    for carry in edit.carries:
-        carried |= carry.target
-    asked = sorted(_asked(edit, ~carried), key=lambda s: -s.area)
+def candidates(scene: Scene, edit: Edit, bank: Bank, k: int) -> list[Sequence[Match]]:
+    """Returns the k best segments for each place that `patch` asks the bank for, largest first."""
+    asked = sorted(_asked(edit, compose(scene, edit)), key=lambda s: -s.area)
     return [best_objects(bank, edit.layout, segment, k) for segment in asked]
 
 
@@ -90,8 +87,8 @@ def best_objects(bank: Bank, layout: Layout, segment: Segment, k: int) -> list[M
     """Returns the k best segments for a place in a photo, best first.
 
     Stuff is looked for where it lies (`Bank.find`). Things by their shape wherever they lie, for users put them where
-    the bank's photos had none; of the best of those, ones are preferred that need little stretching and that the edge of
-    their photo does not cut off.
+    the bank's photos had none; of the best of those, ones are preferred that need little stretching and that are not
+    cut off by the edge of their photo.
     """
     query = query_of(layout, segment, bank.match_size)
     if layout.label_set.by_id[segment.class_id].kind == "stuff":
@@ -117,9 +114,10 @@ def _cut_off(box: Box, size: tuple[int, int]) -> bool:
     return box[0] <= 0 or box[1] <= 0 or box[2] >= size[0] or box[3] >= size[1]
 
 
-def _asked(edit: Edit, open_places: np.ndarray) -> Iterator[Segment]:
-    """The segments of the new layout that lie mostly in the hole and that nothing brings along."""
+def _asked(edit: Edit, own: Canvas) -> Iterator[Segment]:
+    """The segments of the new layout that lie mostly in the hole, and that neither the photo nor a carry has whole."""
     for segment in segments_of(edit.layout, least_area=_LEAST):
-        inside = segment.mask & edit.hole[segment.window] & open_places[segment.window]
-        if np.count_nonzero(inside) > _INSIDE * segment.area:
+        window = segment.window
+        inside = segment.mask & edit.hole[window] & ~own.carried[window]
+        if np.count_nonzero(inside) > _INSIDE * segment.area and (inside & ~own.copied[window]).any():
             yield segment

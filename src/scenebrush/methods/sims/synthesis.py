@@ -72,7 +72,9 @@ class SynthesisNetwork(nn.Module):
             present: (B, 1, H, W), 1 where the canvas holds anything.
         """
         full = torch.cat([semantics, (canvas + 1) / 2 * present, present], 1)  # the paper's canvas is in [0, 1]
-        x = _resized(full, *_coarse(full, self.resolution // 256))
+        coarse = _resized(full, *_coarse(full, self.resolution // 256))
+        told = coarse if self.mend is not None else full  # what the modules are told: at 1024 the quarter-size input
+        x = coarse
         pooled = []
         for group in self.encoder:
             x = same_pool(group(x))
@@ -81,7 +83,7 @@ class SynthesisNetwork(nn.Module):
         x = full.new_zeros((len(full), 0, *size))
         for level, module in enumerate(self.decoder):
             height, width = size[0] << level, size[1] << level
-            parts = [_resized(full, height, width)]
+            parts = [_resized(told, height, width)]
             if level < len(pooled):
                 parts.append(pooled[-1 - level])
             if level:

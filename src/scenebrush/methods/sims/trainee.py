@@ -39,7 +39,7 @@ from scenebrush.methods.sims.networks import (
     set_part,
 )
 from scenebrush.methods.sims.objective import LossWeights, paper_perceptual, plain_losses
-from scenebrush.methods.sims.order_pairs import order_pairs
+from scenebrush.methods.sims.order_pairs import OrderPair, order_pairs
 from scenebrush.methods.sims.ordering import OrderingBatch, ordering_batch
 from scenebrush.methods.sims.soft_canvas import TogetherBatch
 from scenebrush.methods.sims.synthesis import Finished
@@ -74,6 +74,7 @@ class SimsTrainee(PictureTrainee):
         self.weights = [_losses(stage, part, self.config) for stage, part in zip(stages, self.parts, strict=True)]
         _check_sizes(self.config, stages, self.parts)
         self._entered: int | None = None
+        self._known_pairs = dict[tuple[int, int], list[OrderPair]]()
 
     def needs_perceptual(self) -> bool:
         return any(
@@ -149,7 +150,7 @@ class SimsTrainee(PictureTrainee):
         weights, layouts = self.weights[stage], batch.layouts
         parts = plain_losses(made, batch, weights)
         seen: Seen | None = None
-        if self.judge is not None and self.perceptual is not None:
+        if self.config.discriminator == "features" and self.perceptual is not None:
             asked = one_hot_semantics(layouts.label_map, self.config.num_classes)
             crop = torch.Generator().manual_seed(seed + 1)
             fake, real, asked = same_crop(weights.crop, crop, made.image, layouts.image, asked)
@@ -249,21 +250,28 @@ class SimsTrainee(PictureTrainee):
 
     def _pairs(self, stage: int, photos: Sequence[int], rng: np.random.Generator) -> OrderingBatch:
         shapes, layouts, pairs = self.shapes[stage], [], []
-        depths = DepthFolder.of(self.streams[stage].photos)
         for photo in photos:
             for _ in range(_TRIES):
-                layout = self._layout(shapes.photos[photo])
-                found = order_pairs(
-                    layout, least_area=1, depth=depths.of_photo(shapes.photos[photo]), segments=shapes.segments[photo]
-                )
+                found = self._pairs_of(stage, photo)
                 if found:
                     break
                 photo = int(rng.integers(len(shapes.photos)))
             else:
                 raise InputError("hardly any photo has two segments that touch; ordering cannot be learned from them")
-            layouts.append(layout)
+            layouts.append(self._layout(shapes.photos[photo]))
             pairs.append(found[int(rng.integers(len(found)))])
         return ordering_batch(layouts, pairs, size=self.config.working_size)
+
+    def _pairs_of(self, stage: int, photo: int) -> list[OrderPair]:
+        """The pairs of a photo of which it can be told what is in front; found once, for depth maps take long."""
+        if (stage, photo) not in self._known_pairs:
+            shapes = self.shapes[stage]
+            one = shapes.photos[photo]
+            depth = DepthFolder.of(self.streams[stage].photos).of_photo(one)
+            self._known_pairs[stage, photo] = order_pairs(
+                self._layout(one), least_area=1, depth=depth, segments=shapes.segments[photo]
+            )
+        return self._known_pairs[stage, photo]
 
     def _layout(self, photo: LabelledPhoto) -> Layout:
         return Layout(photo.label_map, self.label_set, photo.instance_map)
