@@ -291,9 +291,12 @@ def test_bad_depth_maps_are_named(deep: SplitInMemory) -> None:
     folder, photo = DepthFolder.of(deep), deep.photos[1]
     assert folder.path is not None
     path = folder.path / f"{photo.stem}.png"
-    for pixels in (np.zeros((96, 128, 3), np.uint8), np.zeros((48, 64), np.uint8)):
-        Image.fromarray(pixels).save(path)
-        with pytest.raises(InputError, match=rf"{photo.stem}.png is \(.*give a grey map of its size"):
+    Image.fromarray(np.zeros((48, 64), np.uint8)).save(path)
+    with pytest.raises(InputError, match=rf"{photo.stem}.png is \(.*give a grey map of its size"):
+        folder.of_photo(photo)
+    for mode in ("RGB", "P"):
+        Image.fromarray(np.zeros((96, 128), np.uint8)).convert(mode).save(path)
+        with pytest.raises(InputError, match=rf"{photo.stem}.png has mode {mode}; write a grey PNG"):
             folder.of_photo(photo)
     path.write_bytes(b"no picture")
     with pytest.raises(InputError, match=r"cannot be read .*; write a grey PNG"):
