@@ -180,7 +180,7 @@ class PictureTrainee(ABC):
         with torch.no_grad():
             drawn = self.draw(generator, batch)
         layouts = np.concatenate([colored(p.label_map, self.label_set) for p in pictures])
-        return np.concatenate([layouts, _tall(drawn), _tall(batch.image)], axis=1)
+        return np.concatenate([layouts, tall(drawn), tall(batch.image)], axis=1)
 
     def whole_photos(self, device: torch.device) -> Iterator[LayoutBatch]:
         """Yields all photos of the last stage's split, whole and as they are, in small batches."""
@@ -246,7 +246,7 @@ def _stream(photos: SplitInMemory, spec: Mapping[str, Any], seed: int) -> Traini
     )
 
 
-def _tall(images: Tensor) -> np.ndarray:
+def tall(images: Tensor) -> np.ndarray:
     """Returns a batch (B, 3, H, W) in [-1, 1] as one uint8 picture (B * H, W, 3)."""
     pixels = ((images.float().cpu().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
     return np.concatenate(list(pixels.permute(0, 2, 3, 1).numpy()))

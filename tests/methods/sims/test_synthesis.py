@@ -9,8 +9,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from scenebrush.methods.sims.config import SimsConfig
+from scenebrush.methods.sims.conv_body import same_pool
 from scenebrush.methods.sims.networks import PARTS, build_networks, set_part
-from scenebrush.methods.sims.synthesis import CompactSynthesisNetwork, SynthesisNetwork, same_pool
+from scenebrush.methods.sims.synthesis import CompactSynthesisNetwork, SynthesisNetwork
 
 
 @pytest.mark.parametrize(
@@ -70,8 +71,8 @@ def test_pooling_is_tensorflows() -> None:
     x = torch.arange(24.0).view(1, 1, 4, 6)
     rows, columns = ((0, 1, 2), (2, 3)), ((0, 1, 2), (2, 3, 4), (4, 5))
     wanted = [[np.mean([6 * r + c for r in rs for c in cs]) for cs in columns] for rs in rows]
-    assert same_pool(x)[0, 0].numpy() == pytest.approx(np.array(wanted), rel=1e-6)
-    assert torch.allclose(same_pool(torch.ones(2, 3, 8, 10)), torch.ones(2, 3, 4, 5))
+    assert same_pool(x, average=True)[0, 0].numpy() == pytest.approx(np.array(wanted), rel=1e-6)
+    assert torch.allclose(same_pool(torch.ones(2, 3, 8, 10), average=True), torch.ones(2, 3, 4, 5))
 
 
 @pytest.fixture

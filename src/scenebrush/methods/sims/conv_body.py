@@ -1,4 +1,4 @@
-"""The convolutions that the transformation and the ordering network share: VGG-16's pattern with layer norm."""
+"""The convolutions that the networks of SIMS share: VGG's pattern with layer norm."""
 
 from __future__ import annotations
 
@@ -37,6 +37,12 @@ class NormedConvolution(nn.Sequential):
         )
 
 
+def normed_convolutions(in_channels: int, out_channels: int, count: int) -> nn.Sequential:
+    """Returns `count` convolutions one after another, (B, in, H, W) -> (B, out, H, W)."""
+    widths = [in_channels] + [out_channels] * count
+    return nn.Sequential(*(NormedConvolution(a, b) for a, b in pairwise(widths)))
+
+
 class ConvBody(nn.Module):
     """Five groups of 3x3 convolutions, a pool after each: first an average, then four maxima.
 
@@ -49,9 +55,8 @@ class ConvBody(nn.Module):
         super().__init__()
         groups = []
         for multiple, convolutions in STAGES:
-            widths = [in_channels] + [multiple * width] * convolutions
-            groups.append(nn.Sequential(*(NormedConvolution(a, b) for a, b in pairwise(widths))))
-            in_channels = widths[-1]
+            groups.append(normed_convolutions(in_channels, multiple * width, convolutions))
+            in_channels = multiple * width
         self.groups = nn.ModuleList(groups)
         self.out_channels = in_channels
 

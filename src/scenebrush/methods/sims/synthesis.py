@@ -9,10 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from scenebrush.methods.sims.conv_body import normed_convolutions, same_pool
+
 _GROUPS = (2, 2, 3, 3, 3, 3)  # convolutions on each level of the encoder
 _ENCODER = (1, 2, 4, 8, 8, 8)  # widths of the encoder's levels, times the finest
 _DECODER = (8, 8, 8, 8, 8, 4, 4)  # widths of the decoder's modules from 4x8 to 256x512, times the encoder's finest
-_EPSILON = 1e-12  # of the layer norm (slim's)
 
 
 class Finished(NamedTuple):
@@ -46,7 +47,7 @@ class SynthesisNetwork(nn.Module):
         self.encoder = nn.ModuleList()
         channels = inputs
         for count, factor in zip(_GROUPS, _ENCODER, strict=True):
-            self.encoder.append(convolutions(channels, width * factor, count))
+            self.encoder.append(normed_convolutions(channels, width * factor, count))
             channels = width * factor
         self.decoder = nn.ModuleList()
         skips = [width * factor for factor in reversed(_ENCODER)]
@@ -54,10 +55,10 @@ class SynthesisNetwork(nn.Module):
             # the encoder's features after its pool are of the size of the next coarser level
             skip = skips[level] if level < len(skips) else 0
             previous = 0 if level == 0 else width * _DECODER[level - 1]
-            self.decoder.append(convolutions(inputs + skip + previous, width * factor, 2))
+            self.decoder.append(normed_convolutions(inputs + skip + previous, width * factor, 2))
         channels = width * _DECODER[-1]
         if resolution >= 512:
-            self.decoder.append(convolutions(inputs + channels, width * 2, 2))
+            self.decoder.append(normed_convolutions(inputs + channels, width * 2, 2))
             channels = width * 2
         self.to_image = nn.Conv2d(channels, 3, 1)
         self.to_semantics = nn.Conv2d(channels, num_classes + 1, 1)
@@ -77,7 +78,7 @@ class SynthesisNetwork(nn.Module):
         x = coarse
         pooled = []
         for group in self.encoder:
-            x = same_pool(group(x))
+            x = same_pool(group(x), average=True)
             pooled.append(x)
         size = pooled[-1].shape[2:]
         x = full.new_zeros((len(full), 0, *size))
@@ -159,25 +160,6 @@ class ResidualBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         h = self.conv0(F.leaky_relu(x, 0.2))
         return torch.add(x, self.conv1(F.leaky_relu(h, 0.2)))
-
-
-def convolutions(in_channels: int, out_channels: int, count: int) -> nn.Sequential:
-    """Returns `count` times [3x3 convolution without bias, layer norm, leaky ReLU]."""
-    layers: list[nn.Module] = []
-    for index in range(count):
-        layers += [
-            nn.Conv2d(out_channels if index else in_channels, out_channels, 3, padding=1, bias=False),
-            nn.GroupNorm(1, out_channels, eps=_EPSILON),  # over (C, H, W) of a sample: slim's layer norm
-            nn.LeakyReLU(0.2),
-        ]
-    return nn.Sequential(*layers)
-
-
-def same_pool(x: Tensor) -> Tensor:
-    """Returns 3x3 means at stride 2 as TensorFlow pads them: below and right only, the padding not counted."""
-    ones = F.pad(torch.ones_like(x[:1, :1]), (0, 1, 0, 1))
-    summed = F.avg_pool2d(F.pad(x, (0, 1, 0, 1)), 3, 2)
-    return summed / F.avg_pool2d(ones, 3, 2)
 
 
 def push_pull(canvas: Tensor, present: Tensor) -> Tensor:

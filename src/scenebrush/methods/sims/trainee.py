@@ -21,7 +21,7 @@ from scenebrush.errors import InputError, RecipeError, nearest_name
 from scenebrush.layers.layouts import LayoutBatch
 from scenebrush.layers.semantics import one_hot_semantics
 from scenebrush.losses.feature_adversary import Seen, same_crop
-from scenebrush.methods.picture_training import PictureStage, PictureTrainee, collate, colored, weighted
+from scenebrush.methods.picture_training import PictureStage, PictureTrainee, collate, colored, tall, weighted
 from scenebrush.methods.settings import checked_losses, checked_settings
 from scenebrush.methods.sims.alignment import AlignmentBatch, alignment_batch
 from scenebrush.methods.sims.config import SimsConfig
@@ -177,7 +177,7 @@ class SimsTrainee(PictureTrainee):
                 batch = self.canvases(stage, indices).to(device)
                 finished = generator(batch)
         layouts = [colored(m, self.label_set) for m in self._ids(batch.layouts.label_map)]
-        columns = [np.concatenate(layouts), *(_tall(x) for x in (batch.canvas, finished.image, batch.layouts.image))]
+        columns = [np.concatenate(layouts), *(tall(x) for x in (batch.canvas, finished.image, batch.layouts.image))]
         return np.concatenate(columns, axis=1)
 
     def draw(self, generator: nn.Module, batch: LayoutBatch) -> Tensor:
@@ -317,8 +317,3 @@ def _check_sizes(config: SimsConfig, stages: Sequence[PictureStage], parts: Sequ
                 f"stages.{index}.pictures.size is {width}x{height}; expected sides divisible by {config.divisor}"
                 f" (network {config.network!r})"
             )
-
-
-def _tall(images: Tensor) -> np.ndarray:
-    pixels = ((images.float().cpu().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
-    return np.concatenate(list(pixels.permute(0, 2, 3, 1).numpy()))
