@@ -39,7 +39,7 @@ TABLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "facades-add": (FACADES, ("--data", "street_facades", "--task", "add", "-n", "60")),
     "facades-erase": (FACADES, ("--data", "street_facades", "--task", "erase", "-n", "60")),
     "camvid-synthesize": (WHOLE, ("--data", "camvid", "--task", "synthesize")),
-    "camvid-synthesize-360": (WHOLE, ("--data", "camvid", "--task", "synthesize", "--size", "360")),
+    "camvid-synthesize-360": (WHOLE, ("--data", "camvid", "--task", "synthesize", "--size", "360", "-n", "60")),
     "facades-synthesize": (
         ("pix2pixhd-facades",),
         ("--data", "street_facades", "--task", "synthesize", "-n", "60", "--size", "256"),
