@@ -10,6 +10,7 @@ Arms, each with the same seconds of CPU time:
 - together: the same, and its gradient goes on to transformation and ordering network (phase "together");
 - reach: as together, without their own losses.
 
+"no transformation" and "no ordering" are the start with that network untrained: what there is to win from it at all.
 Together against beside is the question; apart against beside is what it is worth to learn from such canvases at all.
 Measured on `val` and `test`, whose segments get donors from `train`. Prints the tables and writes <out>/report.json,
 after every arm; what is there already is not run again.
@@ -55,6 +56,18 @@ ARMS: Mapping[str, dict[str, float] | None] = {
     "together": {"own": 1.0, "reach": 1.0},
     "reach": {"own": 0.0, "reach": 1.0},
 }
+UNTRAINED: Mapping[str, tuple[str, ...]] = {
+    "start": (),
+    "no transformation": ("transformation",),
+    "no ordering": ("ordering",),
+}
+COMPARED = (
+    ("together", "beside"),
+    ("beside", "apart"),
+    ("reach", "beside"),
+    ("start", "no transformation"),
+    ("start", "no ordering"),
+)
 _WARMUP = 0.05  # of the budget
 
 
@@ -122,12 +135,12 @@ def main(settings: Settings) -> None:
     trainee, lpips = new_trainee(settings), Lpips.load("alex")
     held_out = held_out_of(settings, trainee)
     for seed in range(settings.seeds):
-        for arm in ("start", *settings.arms):
+        for arm in (*UNTRAINED, *settings.arms):
             key = f"{arm}-{seed}"
             if key in report["runs"]:
                 continue
-            begin(trainee, settings, seed)
-            steps = 0 if arm == "start" else train(trainee, settings, seed, ARMS[arm])
+            begin(trainee, settings, seed, UNTRAINED.get(arm, ()))
+            steps = 0 if arm in UNTRAINED else train(trainee, settings, seed, ARMS[arm])
             report["runs"][key] = {"steps": steps, **measure(trainee.networks.eval(), held_out, lpips)}
             path.write_text(json.dumps(report), encoding="utf-8")
             print(key, steps, told(report["runs"][key]), flush=True)
@@ -146,12 +159,12 @@ def new_trainee(settings: Settings) -> SimsTrainee:
     return trainee
 
 
-def begin(trainee: SimsTrainee, settings: Settings, seed: int) -> None:
-    """Puts the networks where all arms start from."""
+def begin(trainee: SimsTrainee, settings: Settings, seed: int, untrained: tuple[str, ...] = ()) -> None:
+    """Puts the networks where all arms start from, except those that are to be untrained."""
     torch.manual_seed(seed)
     weights = build_networks(trainee.config).state_dict()
     if settings.start is not None:
-        fresh = tuple(f"{part}." for part in PARTS[:2]) if settings.forget else ()
+        fresh = tuple(f"{part}." for part in (PARTS[:2] if settings.forget else untrained))
         weights |= {key: value for key, value in weights_of(settings.start).items() if not key.startswith(fresh)}
     trainee.networks.load_state_dict(weights)
 
@@ -280,10 +293,13 @@ def told(run: Mapping[str, Any]) -> dict[str, float]:
 
 
 def tables(report: Mapping[str, Any], settings: Settings) -> str:
-    """Returns means over photos and seeds, and together against beside, paired by photo (95 % intervals)."""
+    """Returns means over photos and seeds, and differences paired by photo.
+
+    Their 95 % intervals are over photos alone: with few seeds they say nothing of how training varies.
+    """
     runs = report["runs"]
     names = [name for name in next(iter(runs.values())) if name != "steps"]
-    arms = [arm for arm in ("start", *settings.arms) if f"{arm}-0" in runs]
+    arms = [arm for arm in (*UNTRAINED, *settings.arms) if f"{arm}-0" in runs]
     lines = ["| figure | " + " | ".join(arms) + " |", "|---" * (len(arms) + 1) + "|"]
     steps = [np.mean([runs[key]["steps"] for key in keys(runs, arm)]) for arm in arms]
     lines.append("| steps | " + " | ".join(f"{s:.0f}" for s in steps) + " |")
@@ -291,9 +307,9 @@ def tables(report: Mapping[str, Any], settings: Settings) -> str:
         cells = []
         for arm in arms:
             each = [float(np.mean(runs[key][name])) for key in keys(runs, arm)]
-            cells.append(f"{np.mean(each):.4f} ± {np.std(each, ddof=1 if len(each) > 1 else 0):.4f}")
+            cells.append(f"{np.mean(each):.4f}" + (f" ± {np.std(each, ddof=1):.4f}" if len(each) > 1 else ""))
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    for one, other in (("together", "beside"), ("beside", "apart"), ("reach", "beside")):
+    for one, other in COMPARED:
         if one in arms and other in arms:
             lines += ["", f"{one} against {other}, paired by photo, seeds averaged; then of each seed:", ""]
             lines += [difference(runs, name, one, other) for name in names if "moments" not in name]
