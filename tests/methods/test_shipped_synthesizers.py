@@ -10,16 +10,20 @@ import pytest
 from scenebrush.data.toy import ToyWorld
 from scenebrush.methods import SYNTHESIZERS, find_model, list_models, load_synthesizer
 from scenebrush.methods.base import Style, Synthesizer
+from scenebrush.methods.sims.method import SimsModel
 from scenebrush.scene.label_set import LabelSet
 from scenebrush.scene.layout import Layout
+from tests.methods.sims.toy_banks import write_bank
 
 SHIPPED = [card.name for card in list_models() if card.method in SYNTHESIZERS]
 MEGABYTE = 10**6
 
 
 @pytest.fixture(scope="module")
-def models() -> dict[str, Synthesizer]:
-    return {name: load_synthesizer(name) for name in SHIPPED}
+def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Synthesizer]:
+    bank = write_bank(tmp_path_factory.mktemp("bank"))
+    with_bank = {card.name for card in list_models() if card.method == "sims"}
+    return {name: load_synthesizer(name, bank=bank if name in with_bank else None) for name in SHIPPED}
 
 
 def front() -> Layout:
@@ -39,8 +43,8 @@ def layout_for(name: str) -> Layout:
     return front() if find_model(name).label_set == "street_facades" else ToyWorld(3, (150, 110)).scene().layout
 
 
-def test_both_are_there() -> None:
-    assert SHIPPED == ["pix2pixhd-facades", "spade-sesame-street"]
+def test_all_are_there() -> None:
+    assert SHIPPED == ["pix2pixhd-facades", "sims-street", "spade-sesame-street"]
 
 
 def test_they_are_small_and_all_together_too() -> None:
@@ -57,7 +61,7 @@ def test_the_card_names_data_and_licence(name: str) -> None:
     assert "| data |" in card
     assert "| licence |" in card
     assert "## Limits" in card
-    assert not [word for word in ("FIGURES", "ABLATION", "MINUTES", "LIMITS\n") if word in card]
+    assert not [word for word in ("FIGURES", "ABLATION", "MINUTES", "LIMITS\n", "TABLES", "FINDINGS") if word in card]
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -98,6 +102,20 @@ def test_a_style_of_one_class_changes_that_class(models: dict[str, Synthesizer])
     window = layout.label_map == layout.label_set.find("window").id
     change = np.abs(plain - lit).mean(-1)
     assert change[window].mean() > 3 * change[~window].mean()
+
+
+def test_the_network_of_segments_mends_what_is_elided(models: dict[str, Synthesizer]) -> None:
+    """A photo for a canvas, pixels taken out at random: they come back, far nearer than what is around them."""
+    model = models["sims-street"]
+    assert isinstance(model, SimsModel)
+    scene = ToyWorld(5, (160, 112)).scene()
+    everywhere, nowhere = np.ones(scene.layout.shape, bool), np.zeros(scene.layout.shape, bool)
+    elided = np.random.default_rng(0).random(scene.layout.shape) < 0.3
+    made = model.finish_canvas(scene.photo, everywhere, elided, scene.layout, nowhere).astype(int)
+    error = np.abs(made - scene.photo).mean(-1)
+    grey = np.abs(int(scene.photo.mean()) - scene.photo.astype(int)).mean(-1)
+    assert error[~elided].mean() < 6
+    assert error[elided].mean() < 0.4 * grey[elided].mean()
 
 
 def test_a_photos_light_is_taken(models: dict[str, Synthesizer]) -> None:

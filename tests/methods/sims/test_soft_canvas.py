@@ -320,7 +320,8 @@ def recipe(**losses: float) -> dict[str, Any]:
 def test_a_stage_trains_all_three(toy_data: Path, tmp_path: Path) -> None:
     trainee = build_trainee(Recipe.parse(recipe(), "test"), toy_data, None)
     assert isinstance(trainee, SimsTrainee)
-    loss, parts, _ = trainee.generator_step(trainee.batch(0, [0, 1], torch.Generator().manual_seed(0)), 0, 1.0)
+    with torch.no_grad():
+        loss, parts, _ = trainee.generator_step(trainee.batch(0, [0, 1], torch.Generator().manual_seed(0)), 0, 1.0)
     own = parts["colour"] + parts["place"] + parts["order"]
     assert float(loss) == pytest.approx(float(parts["reconstruction"] + own), rel=1e-4)
     run_recipe(Recipe.parse(recipe(), "test"), toy_data, tmp_path / "run", accelerator="cpu")
