@@ -39,7 +39,7 @@ class Learner:
 
 @pytest.fixture
 def learner(monkeypatch):
-    monkeypatch.setattr(verb, "load_model", lambda name: Learner())
+    monkeypatch.setattr(verb, "load_model", lambda name, bank=None: Learner())
 
 
 def test_the_adapted_model_renders_and_the_figure_is_printed(street, run, learner):

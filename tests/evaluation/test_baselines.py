@@ -113,7 +113,7 @@ def test_switches_of_a_model_are_set_by_name(monkeypatch: pytest.MonkeyPatch) ->
     class Switchable(MeanColour):
         guided = True
 
-    monkeypatch.setattr("scenebrush.evaluation.methods_by_name.load_model", lambda name: Switchable())
+    monkeypatch.setattr("scenebrush.evaluation.methods_by_name.load_model", lambda name, bank=None: Switchable())
     assert vars(method_by_name("model:x")) == {}
     assert vars(method_by_name("model:x?guided=off")) == {"guided": False}
     assert vars(method_by_name("model:x?guide=off")) == {"guided": False}

@@ -52,7 +52,7 @@ def method_by_name(
     name, _, query = spec.removeprefix("model:").partition("?")
     if label_set is not None:
         check_classes(find_model(name), label_set)
-    editor = load_model(name, bank=bank if find_model(name).method == "sims" else None)
+    editor = load_model(name, bank=bank if bank is not None and find_model(name).method == "sims" else None)
     for option, value in parse_qsl(query, strict_parsing=True):
         _switch(editor, option, value, spec)
     return editor
