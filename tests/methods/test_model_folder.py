@@ -26,8 +26,10 @@ from scenebrush.methods.model_folder import ModelFacts, write_model
 from scenebrush.methods.pix2pix.config import Pix2PixConfig
 from scenebrush.methods.pix2pix.folder import save_model as save_pix2pix
 from scenebrush.methods.pix2pixhd.folder import save_model as save_pix2pixhd
+from scenebrush.methods.sims.folder import save_model as save_sims
 from scenebrush.methods.spade.folder import save_model as save_spade
 from scenebrush.scene.label_set import LabelSet
+from tests.methods.sims.toy_banks import tiny_networks, write_bank
 from tests.methods.synthesizers import CARD, street, tiny_pix2pix, tiny_pix2pixhd, tiny_spade, tiny_styles
 
 Save = Callable[[Path, LabelSet], Any]
@@ -48,7 +50,12 @@ def _pix2pixhd(folder: Path, label_set: LabelSet) -> torch.nn.Module:
     return networks
 
 
-SAVE: dict[str, Save] = {"pix2pix": _pix2pix, "pix2pixhd": _pix2pixhd, "spade": _spade}
+def _sims(folder: Path, label_set: LabelSet) -> torch.nn.Module:
+    save_sims(folder, networks := tiny_networks(), label_set, {"steps": 3}, CARD)
+    return networks
+
+
+SAVE: dict[str, Save] = {"pix2pix": _pix2pix, "pix2pixhd": _pix2pixhd, "sims": _sims, "spade": _spade}
 
 
 @pytest.fixture(params=SYNTHESIZERS)
@@ -72,10 +79,11 @@ def test_what_is_read_is_what_was_written_within_half_precision(method: str, tmp
     assert all(v.dtype == before[k].dtype and torch.equal(v, before[k].half().to(v.dtype)) for k, v in after.items())
 
 
-def test_it_is_an_editor_and_a_synthesizer(folder: Path, camvid: LabelSet) -> None:
+def test_it_is_an_editor_and_a_synthesizer(method: str, folder: Path, tmp_path: Path, camvid: LabelSet) -> None:
     from scenebrush.methods import Editor
 
-    model = load_synthesizer(folder)
+    bank = write_bank(tmp_path, 2) if method == "sims" else None
+    model = load_synthesizer(folder, bank=bank)
     assert isinstance(model, Synthesizer) and isinstance(model, Editor)
     picture = model.synthesize(street(camvid))
     assert picture.shape == (50, 70, 3) and picture.dtype == np.uint8

@@ -33,6 +33,7 @@ _TEMPERATURE = 0.04  # of score: how far seeds stray from the best segments
 _MOST_COLORS = 3000
 _LEAST_LIGHT = 400  # pixels of a class that tell of the light
 _NO_COLORS = np.zeros((0, 3), np.uint8)
+_LITTLE = 0.35  # of a place that one segment leaves open, up to which no further one is pasted
 _LAYERS = 3  # segments that are tried one after another on one place
 _PLAIN = Parts(facades=False)
 Palette = Mapping[int, np.ndarray]
@@ -230,8 +231,8 @@ class Painter:
             number = self.collage.paint(laid, segment.class_id, open_places)
             self.painted[number] = segment
             open_places = open_places & (self.collage.owner != number)
-            if not open_places.any():
-                break
+            if np.count_nonzero(open_places) <= _LITTLE * wanted.sum():
+                break  # holes where the donor had a car: copies of what lies around them look less pasted
 
     def _is_stuff(self, class_id: int) -> bool:
         """Whether what one segment leaves open may be filled by another: two halves of cars make no car."""
