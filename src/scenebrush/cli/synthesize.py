@@ -119,14 +119,7 @@ def output_paths(arguments: Arguments) -> list[Path]:
         raise InputError(f"seed {arguments.seed} will not do; give 0 or more")
     if arguments.n is not None and arguments.n < 1:
         raise InputError(f"-n {arguments.n} is no number of pictures; give 1 or more")
-    if out.is_dir():
-        raise InputError(f"{out} is a folder; name the picture, for instance {out / 'out.png'}")
-    out = out if out.suffix else out.with_suffix(".png")
-    photo_format(out)
-    if not out.parent.is_dir():
-        raise InputError(f"{out} cannot be written: the folder {out.parent} does not exist; make it")
-    if not os.access(out.parent, os.W_OK):
-        raise InputError(f"{out} cannot be written: the folder {out.parent} is read-only; choose another place")
+    out = _writable(out, "picture", "out.png")
     numbers = range(1, (arguments.n or 0) + 1)
     paths = [out] if arguments.n is None else [out.with_name(f"{out.stem}-{i}{out.suffix}") for i in numbers]
     read = _inputs(arguments)
@@ -134,6 +127,19 @@ def output_paths(arguments: Arguments) -> list[Path]:
         if path.resolve() in read:
             raise InputError(f"{path} would be overwritten, but is read; give -o another name")
     return paths
+
+
+def _writable(path: Path, what: str, example: str) -> Path:
+    """Returns where a picture goes, with an ending; `InputError` where it cannot be written."""
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; name the {what}, for instance {path / example}")
+    path = path if path.suffix else path.with_suffix(".png")
+    photo_format(path)
+    if not path.parent.is_dir():
+        raise InputError(f"{path} cannot be written: the folder {path.parent} does not exist; make it")
+    if not os.access(path.parent, os.W_OK):
+        raise InputError(f"{path} cannot be written: the folder {path.parent} is read-only; choose another place")
+    return path
 
 
 def _inputs(arguments: Arguments) -> set[Path]:
@@ -148,12 +154,7 @@ def sheet_path(arguments: Arguments, model: Synthesizer, pictures: Sequence[Path
         return None
     if not isinstance(model, SegmentSynthesizer):
         raise InputError(f"model {model.name!r} has no canvas of segments to show; leave out --show-canvas {sheet}")
-    if sheet.is_dir():
-        raise InputError(f"{sheet} is a folder; name the sheet, for instance {sheet / 'sheet.png'}")
-    sheet = sheet if sheet.suffix else sheet.with_suffix(".png")
-    photo_format(sheet)
-    if not sheet.parent.is_dir():
-        raise InputError(f"{sheet} cannot be written: the folder {sheet.parent} does not exist; make it")
+    sheet = _writable(sheet, "sheet", "sheet.png")
     used = {*_inputs(arguments), *(path.resolve() for path in (*pictures, beside(pictures[0], "labels")))}
     if sheet.resolve() in used:
         raise InputError(f"--show-canvas {sheet} is another file of this call; give it a name of its own")

@@ -14,10 +14,12 @@ from scenebrush.canvas.collage import MISSING, boundary_band
 from scenebrush.canvas.color import lab_of
 from scenebrush.errors import InputError, ModelError
 from scenebrush.methods.sims.bank import Bank, query_of
-from scenebrush.methods.sims.canvas import Assembly, Making, assemble, retrieve
+from scenebrush.methods.sims.canvas import assemble
+from scenebrush.methods.sims.choosing import Making, retrieve
 from scenebrush.methods.sims.config import SimsConfig
 from scenebrush.methods.sims.networks import SimsNetworks
 from scenebrush.methods.sims.order_pairs import coarse_order
+from scenebrush.methods.sims.painting import Assembly
 from scenebrush.methods.sims.segments import segments_of
 from scenebrush.methods.sims.shards import shard_path
 from scenebrush.methods.sims.writing import BankWriter
@@ -229,7 +231,7 @@ def test_what_the_ordering_network_puts_in_front_is_not_covered(
     seen = []
     for which in (0, 1):  # the one that is painted, the one that lies there
         monkeypatch.setattr(
-            "scenebrush.methods.sims.canvas.fronts", lambda _n, _l, pairs, w=which: [p[w].class_id for p in pairs]
+            "scenebrush.methods.sims.painting.fronts", lambda _n, _l, pairs, w=which: [p[w].class_id for p in pairs]
         )
         made = assemble(street.layout, toy_bank, replace(TINY, footprint="segment"), networks, PAPER)
         first = made.collage.class_map == made.chosen[0].found.segment.class_id

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +83,21 @@ def test_a_carried_object_keeps_its_pixels(street: Scene, toy_bank: Bank) -> Non
     assert own.carried.any()
     assert np.array_equal(made.color[own.carried], own.photo[own.carried])
     assert not (made.elided & own.carried).any() and made.present[own.carried].all()
+
+
+def test_the_banks_stuff_leaves_the_rim_of_a_carried_object_alone(street: Scene, toy_bank: Bank) -> None:
+    """All around a moved car the layout asks for a class that the photo does not show."""
+    x, y = (int(v) for v in np.argwhere(street.layout.label_map == CAR)[0][::-1])
+    edit = operations.move(street, (x, y), (6, 4))
+    foreign = CAMVID.find("building").id
+    visible, wanted = (np.where(m == foreign, ROAD, m) for m in (street.layout.label_map, edit.layout.label_map))
+    labels = np.where(edit.hole & ~edit.carries[0].target, foreign, wanted)
+    scene = Scene(street.photo, Layout(visible, street.layout.label_set, street.layout.instance_map))
+    asked = replace(edit, layout=Layout(labels, street.layout.label_set, edit.layout.instance_map))
+    made, own = patch(scene, asked, toy_bank, TINY, None), compose(scene, asked)
+    rim = own.carried & ~edit.carries[0].target
+    assert rim.any() and (made.color != own.photo).any()
+    assert np.array_equal(made.color[rim], own.photo[rim])
 
 
 def test_a_class_that_neither_has_is_left_to_the_network(

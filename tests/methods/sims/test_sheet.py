@@ -8,7 +8,8 @@ import numpy as np
 
 from scenebrush.canvas.collage import MISSING
 from scenebrush.methods.sims.bank import Bank
-from scenebrush.methods.sims.canvas import Making, assemble
+from scenebrush.methods.sims.canvas import assemble
+from scenebrush.methods.sims.choosing import Making
 from scenebrush.methods.sims.sheet import assembly_sheet, order_map
 from scenebrush.scene.layout import Layout
 from scenebrush.scene.scene import Scene

@@ -14,9 +14,12 @@ from scenebrush.errors import InputError, ModelError
 from scenebrush.methods.base import Style
 from scenebrush.methods.layout_arrays import check_label_set, class_indices, photo_tensor, picture
 from scenebrush.methods.sims.bank import Bank, Match
-from scenebrush.methods.sims.canvas import Assembly, Making, Palette, assemble
+from scenebrush.methods.sims.canvas import assemble
+from scenebrush.methods.sims.choosing import Making
 from scenebrush.methods.sims.folder import load_networks
+from scenebrush.methods.sims.lighting import Palette
 from scenebrush.methods.sims.networks import SimsNetworks
+from scenebrush.methods.sims.painting import Assembly
 from scenebrush.methods.sims.patching import candidates, patch
 from scenebrush.methods.sims.placing import layout_from_text
 from scenebrush.methods.sims.segments import segments_of

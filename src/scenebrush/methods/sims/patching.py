@@ -10,10 +10,11 @@ import numpy as np
 from scenebrush.canvas import Canvas, compose
 from scenebrush.canvas.collage import MISSING, Collage, boundary_band
 from scenebrush.methods.sims.bank import Bank, Match, query_of
-from scenebrush.methods.sims.canvas import Chosen, Found, Making, Painter
+from scenebrush.methods.sims.choosing import Chosen, Found, Making
 from scenebrush.methods.sims.config import SimsConfig
 from scenebrush.methods.sims.networks import SimsNetworks
 from scenebrush.methods.sims.order_pairs import coarse_order
+from scenebrush.methods.sims.painting import Painter
 from scenebrush.methods.sims.segments import Box, Segment, segments_of
 from scenebrush.scene.edit import Edit
 from scenebrush.scene.layout import Layout

@@ -9,7 +9,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from scenebrush.methods.sims.bank import Bank, Match
-from scenebrush.methods.sims.canvas import Assembly, Chosen
+from scenebrush.methods.sims.choosing import Chosen
+from scenebrush.methods.sims.painting import Assembly
 from scenebrush.scene.layout import Layout
 
 _ROWS, _COLUMNS = 10, 5  # segments that are shown, and how many of the best for each
