@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from scenebrush.layers.spectral_norm import SpectralConv2d, settle_
+from scenebrush.layers.spectral_norm import SpectralConv2d, SpectralConvTranspose2d, settle_
 
 
 @pytest.fixture
@@ -81,3 +81,15 @@ def test_settling_finds_the_largest_singular_value() -> None:
     assert max(errors()) > 0.5  # as drawn, u and v know nothing of W
     settle_(network)
     assert max(errors()) < 0.05
+
+
+def test_transposed_convolution_has_a_row_per_output_channel() -> None:
+    torch.manual_seed(0)
+    conv = SpectralConvTranspose2d(6, 4, 4, stride=2, padding=1)
+    assert (conv.weight_u.shape, conv.weight_v.shape) == ((4,), (96,))
+    settle_(conv, 300)
+    weight = conv.eval().normalized_weight().detach()
+    matrix = np.moveaxis(weight.numpy(), 1, 0).reshape(4, -1)
+    assert np.linalg.norm(matrix, 2) == pytest.approx(1, abs=1e-4)
+    x = torch.randn(2, 6, 5, 3)
+    torch.testing.assert_close(conv(x), F.conv_transpose2d(x, weight, conv.bias, stride=2, padding=1))
