@@ -1,0 +1,195 @@
+"""Renders a photo in a new layout, coarse to fine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from scenebrush.canvas.analogy.blending import even_out
+from scenebrush.canvas.analogy.descriptors import Projection, patch_rows
+from scenebrush.canvas.analogy.guides import guide
+from scenebrush.canvas.analogy.prior import Prior, prior
+from scenebrush.canvas.analogy.search import Sides, improve, start
+from scenebrush.canvas.analogy.sheet import NOTHING, Sheet, stretched
+from scenebrush.canvas.analogy.voting import vote
+from scenebrush.scene.layout import Layout
+
+_COARSEST = 40  # pixels of the shorter side at the coarsest size
+_PATCHES = 5, 5, 7  # side at the finest size, at half of it, and so on
+_COMPONENTS, _GUIDE_COMPONENTS = 32, 16  # of a patch's colours, and of its guide, at most
+_REACH = 10.0  # pixels, at every size: how near a class has to be to matter
+_GUIDE, _PLACE = 0.6, 0.5  # what guide and place count beside the colours of a patch
+_COHERENCE = 0.4  # how much worse a match may be that goes on where its neighbour's is
+_PASSES, _LAST_PASSES = 4, 2  # searches and votes at each size, and at the finest
+_LAST_PATCH = 3  # of the last vote
+
+
+@dataclass(frozen=True, eq=False)
+class Rendering:
+    """A photo in a new layout.
+
+    Args:
+        picture: uint8 (H, W, 3).
+        cost: float32 (H, W), how badly each pixel's patch fits there, 0 = as in the photo.
+    """
+
+    picture: np.ndarray
+    cost: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class _Level:
+    """What is copied from, at one size: the photo, and below it things at another size.
+
+    Args:
+        photo: float32 (h, w, 3), 0-1; label_map: int (h, w).
+        colors, guides: the projections; rows: float32 (h*w, D), both descriptors of every pixel.
+        scale: what colours are multiplied with, so that guide and place mean the same in every photo.
+    """
+
+    photo: np.ndarray
+    label_map: np.ndarray
+    colors: Projection
+    guides: Projection
+    scale: np.float32
+    patch: int
+    rows: np.ndarray
+
+
+class Analogy:
+    """A photo, made ready to be rendered in any layout of its classes.
+
+    Args:
+        photo: uint8 (H, W, 3).
+        layout: its layout.
+        usable: bool (H, W), which pixels may be copied; None = all.
+    """
+
+    def __init__(self, photo: np.ndarray, layout: Layout, usable: np.ndarray | None = None) -> None:
+        self.layout = layout
+        self.picture = photo.astype(np.float32) / 255
+        self.label_map = layout.label_map.astype(np.int32)
+        if usable is not None:
+            self.label_map = np.where(usable, self.label_map, NOTHING)
+        self.classes = np.unique(layout.label_map)
+        self.levels = [self._level(step) for step in range(_count(self.label_map.shape))]
+
+    def _level(self, halvings: int) -> _Level:
+        photo, label_map = smaller(self.picture, halvings), coarser(self.label_map, halvings)
+        patch = _PATCHES[min(halvings, len(_PATCHES) - 1)]
+        rows = patch_rows(photo, patch) / np.float32(patch)
+        colors = Projection.of(rows, _COMPONENTS)
+        projected = colors(rows)
+        scale = np.float32(1 / np.sqrt(projected.var(0).sum() + 1e-6))
+        features = guide(coarser(self.layout.label_map, halvings), self.classes, _REACH).reshape(len(rows), -1)
+        guides = Projection.of(features, _GUIDE_COMPONENTS)
+        both = np.hstack([projected * scale, guides(features) * np.float32(_GUIDE)])
+        return _Level(photo, label_map, colors, guides, scale, patch, both)
+
+    def render(self, target: Layout, *, seed: int = 0) -> Rendering:
+        """Returns the photo in another layout of its label set; the same seed gives the same picture.
+
+        Args:
+            target: of any size; classes that the photo lacks take what fits.
+            seed: of the random search.
+        """
+        rng = np.random.default_rng(seed)
+        wanted = prior(self.layout, target)
+        sheet = stretched(self.picture, self.label_map, wanted.fits, target.shape)
+        field: np.ndarray | None = None
+        for halvings in reversed(range(len(self.levels))):
+            level = self.levels[halvings] if sheet is None else _with(self.levels[halvings], sheet, halvings, self.classes)
+            label_map = coarser(target.label_map, halvings)
+            features = guide(label_map, self.classes, _REACH).reshape(label_map.size, -1)
+            guides = level.guides(features) * np.float32(_GUIDE)
+            sides = Sides(
+                level.rows,
+                np.hstack([np.zeros((label_map.size, level.colors.basis.shape[1]), np.float32), guides]),
+                level.label_map.reshape(-1),
+                np.where(np.isin(label_map, level.label_map), label_map, -1).reshape(-1),
+                level.label_map.shape,
+                label_map.shape,
+                _places(wanted, sheet, halvings, self.levels[halvings].label_map.shape),
+                _PLACE,
+            )
+            found = start(sides, rng) if field is None else _finer(field, sides, rng)
+            for _ in range(_PASSES if halvings else _LAST_PASSES):
+                picture = vote(level.photo, found, label_map.shape, level.patch)
+                colors = level.colors(patch_rows(picture, level.patch) / np.float32(level.patch)) * level.scale
+                sides = replace(sides, target=np.hstack([colors, guides]))
+                found = improve(sides, found, rng, rounds=3 if halvings else 2, coherence=_COHERENCE)
+            tops = self.levels[halvings].label_map.shape[0]
+            rows, columns = np.divmod(found.reshape(label_map.shape), level.label_map.shape[1])
+            field = np.stack([np.where(rows >= tops, rows - tops, rows), columns, rows >= tops], -1)
+        cost = sides.costs(slice(None), found).reshape(label_map.shape)
+        picture = vote(level.photo, found, label_map.shape, _LAST_PATCH) * 255
+        picture = even_out(picture, level.photo * 255, level.label_map, found.reshape(label_map.shape), target.label_map, cost)
+        return Rendering(np.rint(picture).clip(0, 255).astype(np.uint8), cost)
+
+
+def _with(level: _Level, sheet: Sheet, halvings: int, classes: np.ndarray) -> _Level:
+    """Returns the level with a sheet below its photo; the narrower one is widened by pixels that nobody takes."""
+    picture, label_map = smaller(sheet.picture, halvings), coarser(sheet.label_map, halvings)
+    features = guide(label_map, classes, _REACH).reshape(label_map.size, -1)
+    colors = level.colors(patch_rows(picture, level.patch) / np.float32(level.patch)) * level.scale
+    rows = np.hstack([colors, level.guides(features) * np.float32(_GUIDE)])
+    width = max(picture.shape[1], level.photo.shape[1])
+
+    def stacked(above: np.ndarray, below: np.ndarray, value: float) -> np.ndarray:
+        parts = [np.pad(a, ((0, 0), (0, width - a.shape[1]), *((0, 0),) * (a.ndim - 2)), constant_values=value) for a in (above, below)]
+        return np.concatenate(parts)
+
+    both = stacked(level.rows.reshape(*level.label_map.shape, -1), rows.reshape(*label_map.shape, -1), 0)
+    return replace(
+        level,
+        photo=stacked(level.photo, picture, 0),
+        label_map=stacked(level.label_map, label_map, NOTHING),
+        rows=both.reshape(-1, both.shape[-1]),
+    )
+
+
+def _count(shape: tuple[int, ...]) -> int:
+    count = 1
+    while min(shape) / 2**count >= _COARSEST:
+        count += 1
+    return count
+
+
+def smaller(picture: np.ndarray, halvings: int) -> np.ndarray:
+    """Returns a picture (H, W, C) halved so many times, means of 2x2; odd sides are rounded up."""
+    for _ in range(halvings):
+        height, width = picture.shape[:2]
+        padded = np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+        picture = (padded[::2, ::2] + padded[1::2, ::2] + padded[::2, 1::2] + padded[1::2, 1::2]) / 4
+    return picture
+
+
+def coarser(label_map: np.ndarray, halvings: int) -> np.ndarray:
+    """Returns a label map (H, W) halved so many times, of each 2x2 one pixel; odd sides are rounded up."""
+    for _ in range(halvings):
+        label_map = label_map[::2, ::2]
+    return label_map
+
+
+def _places(wanted: Prior, sheet: Sheet | None, halvings: int, source: tuple[int, int]) -> np.ndarray:
+    """Rows, columns and reaches, float32 (M, 4), at one size; what comes from the sheet comes from its own place."""
+    maps = np.stack([coarser(part, halvings) for part in wanted[:4]], -1) / np.float32(2**halvings)
+    if sheet is not None:
+        used = coarser(sheet.used, halvings)
+        rows, columns = np.nonzero(used)
+        maps[rows, columns, 0], maps[rows, columns, 1] = rows + source[0], columns
+    maps[..., 2:] = np.maximum(maps[..., 2:], 1)
+    return maps.reshape(-1, 4)
+
+
+def _finer(field: np.ndarray, sides: Sides, rng: np.random.Generator) -> np.ndarray:
+    """The field of a level at twice its size: int (h, w, 3), rows and columns, in the photo or (1) in the sheet."""
+    height, width = sides.target_shape
+    rows, columns = np.meshgrid(np.arange(height), np.arange(width), indexing="ij")
+    coarse = field[rows // 2, columns // 2]
+    sheet = coarse[..., 2] == 1
+    tops = sides.shape[0] - height if sheet.any() else sides.shape[0]
+    down = (coarse[..., 0] * 2 + rows % 2).clip(0, np.where(sheet, height, tops) - 1) + sheet * tops
+    across = (coarse[..., 1] * 2 + columns % 2).clip(0, sides.shape[1] - 1)
+    return np.asarray(down * sides.shape[1] + across).reshape(-1)
