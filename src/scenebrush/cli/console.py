@@ -34,6 +34,11 @@ def say(text: str) -> None:
     print(text)
 
 
+def warn(text: str) -> None:
+    """Prints one line beside the results: what a result should be read with."""
+    print(text, file=sys.stderr)
+
+
 def say_json(data: Any) -> None:
     """Prints one JSON document for programs."""
     print(json.dumps(data, indent=2, ensure_ascii=False))

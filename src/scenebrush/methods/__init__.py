@@ -16,6 +16,7 @@ from scenebrush.methods.base import (
     Editor,
     ModelCard,
     ObjectSynthesizer,
+    PhotoSynthesizer,
     SegmentSynthesizer,
     Style,
     Synthesizer,
@@ -30,6 +31,7 @@ __all__ = [
     "Editor",
     "ModelCard",
     "ObjectSynthesizer",
+    "PhotoSynthesizer",
     "SegmentSynthesizer",
     "Style",
     "Synthesizer",
@@ -41,10 +43,10 @@ __all__ = [
     "load_synthesizer",
 ]
 
-METHODS = ("canvas", "pix2pix", "pix2pixhd", "sesame", "sims", "spade")
+METHODS = ("canvas", "pix2pix", "pix2pixhd", "semia", "sesame", "sims", "spade")
 """Every method: the names of the folders beside this file. `<method>/method.py` has `load(folder) -> Editor`."""
 
-SYNTHESIZERS = ("pix2pix", "pix2pixhd", "sims", "spade")
+SYNTHESIZERS = ("pix2pix", "pix2pixhd", "semia", "sims", "spade")
 """The methods that make whole pictures. Each can serve an edit; but no one gets them for it without asking."""
 
 WITHOUT_WEIGHTS = {"canvas": "real pixels of the same photo, copied and blended; any label set, no training"}

@@ -166,6 +166,28 @@ class SegmentSynthesizer(Synthesizer, Protocol):
         ...
 
 
+@runtime_checkable
+class PhotoSynthesizer(Synthesizer, Protocol):
+    """A synthesizer that has learned one photo, and draws layouts in its look and of its classes.
+
+    With `nearest_class`, what shows a class that the photo lacks is drawn as the nearest class that it has.
+    """
+
+    nearest_class: bool
+
+    def read_layout(self, path: str | Path, *, max_megapixels: float | None = None) -> Layout:
+        """Returns the layout in a file, read as the photo's own was: class ids, a drawing in its colours, or lines.
+
+        Raises:
+            InputError: a file that cannot be read, or that shows something else.
+        """
+        ...
+
+    def notes(self, layout: Layout) -> tuple[str, ...]:
+        """Returns what whoever asks for this layout should know, one line each; raises what `synthesize` would."""
+        ...
+
+
 @dataclass(frozen=True)
 class Adaptation:
     """What came of adapting a model to one photo.

@@ -24,14 +24,12 @@ FORMAT = 1
 
 
 class Config(Protocol):
-    """What the configurations of these methods have in common: frozen dataclasses with a number of classes."""
+    """What the configurations of these methods have in common: frozen dataclasses.
+
+    Where one has `num_classes`, the channels of its one-hot labels, the label set must fit into them.
+    """
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
-
-    @property
-    def num_classes(self) -> int:
-        """Channels of the one-hot labels."""
-        ...
 
 
 ConfigT = TypeVar("ConfigT", bound=Config)
@@ -97,8 +95,9 @@ def read_facts(folder: Path, method: str, config_type: type[ConfigT]) -> tuple[C
             raise ValueError(f"unknown settings {', '.join(sorted(unknown))}")
         config = TypeAdapter(config_type).validate_python(facts["config"])
         label_set = _label_set(facts["label_set"])
-        if config.num_classes < len(label_set.classes):  # a converted network may have classes that no map holds
-            raise ValueError(f"{config.num_classes} classes, but its label set has {len(label_set.classes)}")
+        channels = getattr(config, "num_classes", None)
+        if channels is not None and channels < len(label_set.classes):  # a converted network may have more
+            raise ValueError(f"{channels} classes, but its label set has {len(label_set.classes)}")
     except (KeyError, TypeError, AttributeError, ValueError, ScenebrushError) as error:
         reason = _first(error) if isinstance(error, ValidationError) else str(error)
         raise ModelError(

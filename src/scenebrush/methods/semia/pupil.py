@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol, cast
 
 import numpy as np
 from torch import Tensor
+
+from scenebrush.methods.semia.config import SemiaConfig, SemiaKind
+from scenebrush.methods.semia.source import Source
+
+PUPILS: Final[Mapping[SemiaKind, tuple[str, str]]] = {
+    "paper": ("paper_fit", "PaperPupil"),
+    "compact": ("compact_fit", "CompactPupil"),
+}
+"""Kind -> the module beside this one, and its class: `Class(source, config, *, seed) -> Pupil`."""
 
 
 class Pupil(Protocol):
@@ -45,3 +55,9 @@ class Pupil(Protocol):
     def export(self, folder: Path, facts: Mapping[str, Any]) -> None:
         """Writes the model folder, whole or not at all; `facts` are of the training."""
         ...
+
+
+def build_pupil(source: Source, config: SemiaConfig, *, seed: int = 0) -> Pupil:
+    """Returns what learns a photo with this configuration, before its first iteration."""
+    module, name = PUPILS[config.kind]
+    return cast(Pupil, getattr(import_module(f"scenebrush.methods.semia.{module}"), name)(source, config, seed=seed))

@@ -9,7 +9,7 @@ from typing import Literal, Self, get_args
 import numpy as np
 from PIL import Image
 
-from scenebrush.errors import InputError, LabelError, ModelError, ScenebrushError
+from scenebrush.errors import InputError, ModelError, ScenebrushError
 from scenebrush.scene.files import (
     read_label_map,
     read_photo,
@@ -69,12 +69,10 @@ class Source:
 
     def at_most(self, longer_side: int) -> Source:
         """Returns the source with its longer side made so long at most; the photo is averaged, the maps are picked."""
-        height, width = self.shape
-        factor = longer_side / max(height, width)
-        if factor >= 1:
+        photo = photo_at_most(self.photo, longer_side)
+        size = (photo.shape[1], photo.shape[0])
+        if photo.shape == self.photo.shape:
             return self
-        size = (max(1, round(width * factor)), max(1, round(height * factor)))
-        photo = np.asarray(Image.fromarray(np.ascontiguousarray(self.photo)).resize(size, Image.Resampling.LANCZOS))
         return Source(photo, resized_layout(self.layout, size, lines=self.kind == "edges"), self.kind)
 
     def check_learnable(self) -> None:
@@ -117,14 +115,15 @@ class Source:
                 f"{folder} lacks what it learned ({error}); take the folder from its source again"
             ) from error
 
-    def renamed(self, label_set: LabelSet) -> Source:
-        """Returns the source with the classes' names and colours of another label set; `LabelError` for other ids."""
-        if sorted(label_set.ids) != sorted(self.layout.label_set.ids):
-            raise LabelError(
-                f"label set {label_set.name!r} has ids {sorted(label_set.ids)}, the fit's has"
-                f" {sorted(self.layout.label_set.ids)}; rename classes, but keep their ids"
-            )
-        return Source(self.photo, Layout(self.layout.label_map, label_set, self.layout.instance_map), self.kind)
+
+def photo_at_most(photo: np.ndarray, longer_side: int) -> np.ndarray:
+    """Returns a photo, uint8 (H, W, 3), its longer side made so long at most."""
+    height, width = photo.shape[:2]
+    factor = longer_side / max(height, width)
+    if factor >= 1:
+        return photo
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    return np.asarray(Image.fromarray(np.ascontiguousarray(photo)).resize(size, Image.Resampling.LANCZOS))
 
 
 def resized_layout(layout: Layout, size: tuple[int, int], *, lines: bool = False) -> Layout:
