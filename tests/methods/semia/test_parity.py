@@ -16,10 +16,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from scenebrush.layers.vgg import VGG, layer_indices
+from scenebrush.losses.patch_coherence import PatchCoherence, distance, find_matches
 from scenebrush.methods.semia import original_keys
 from scenebrush.methods.semia.auxiliary import AuxiliaryClassifier
 from scenebrush.methods.semia.discriminator import SemiaDiscriminator
 from scenebrush.methods.semia.generator import Analogy, SemiaGenerator
+from scenebrush.methods.semia.objective import Objective, Pair
 from tests.methods.parity_packs import Pack
 
 FOLDER: Final = Path(os.environ.get("SCENEBRUSH_PARITY") or Path(__file__).resolve().parents[3] / "../shared/parity")
@@ -149,6 +152,87 @@ def test_auxiliary_classifier(path: Path) -> None:
     pack = Pack(path)
     classifier = load(build_auxiliary(pack.options), pack.part("state"), training=pack.training)
     pack.check_where_stored(layout=classifier(pack.input("image")))
+
+
+def vgg_of(state: dict[str, Tensor]) -> VGG:
+    """Returns a VGG19 whose first three convolutions are the pack's; the others are never run."""
+    tensors = {"slice1.0": "features.0", "slice2.2": "features.2", "slice2.5": "features.5"}
+    given = {f"{tensors[key.rpartition('.')[0]]}.{key.rpartition('.')[2]}": value for key, value in state.items()}
+    for index in layer_indices("vgg19").values():
+        for part in ("weight", "bias"):
+            given.setdefault(f"features.{index}.{part}", torch.zeros(1))
+    return VGG(given, "vgg19")
+
+
+def released_patches(state: dict[str, Tensor]) -> PatchCoherence:
+    return PatchCoherence(vgg_of(state), every_place=False)
+
+
+@pytest.mark.parametrize("path", packs(CASES["patch_loss"]))
+@torch.no_grad()
+def test_patch_loss(path: Path) -> None:
+    pack = Pack(path)
+    patches = released_patches(pack.part("state"))
+    maps = {f"{which}_features": patches.features(pack.input(f"{which}_image")) for which in ("source", "target")}
+    checked: dict[str, Tensor] = {
+        f"{name}/{i}": value for name, values in maps.items() for i, value in enumerate(values)
+    }
+    loss = torch.zeros(())
+    for i, level in enumerate(patches.levels):
+        target, source, queries = (
+            maps["target_features"][i],
+            maps["source_features"][i],
+            pack.input(f"query_positions/{i}"),
+        )
+        found = find_matches(target, source, queries, patch=level.patch, every_place=False)
+        checked |= {f"matches/{i}": found.places, f"match_distance/{i}": found.distances}
+        loss += len(queries) * distance(target, source, queries, found, level.patch)
+    pack.check_where_stored(loss=loss / pack.options["patch_num"], **checked)
+
+
+@pytest.mark.parametrize("path", packs(CASES["step"]))
+def test_step(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All losses of both modes, of discriminator and classifier; the noise is the pack's."""
+    pack = Pack(path)
+    nets = {
+        "G": build_generator(pack.options),
+        "D": build_discriminator(pack.options),
+        "A": AuxiliaryClassifier(width=pack.options["Aux_base_nc"]),
+    }
+    states = {which: {k[2:]: v for k, v in pack.part("state").items() if k.startswith(f"{which}/")} for which in "GDAV"}
+    for name, network in nets.items():
+        load(network, states[name], training=pack.training)
+    patches = released_patches(states["V"])
+    objective = Objective(*nets.values(), patches, alignment_as_released=True)
+    source = Pair(pack.input("source_image"), pack.input("source_layout"), patches.features(pack.input("source_image")))
+    target = Pair(pack.input("target_image"), pack.input("target_layout"))
+    monkeypatch.setattr(torch, "rand", lambda *_, **__: pack.input("uniform_noise"))
+    draws = torch.Generator()  # says that noise is wanted
+    queries = [pack.input(f"query_positions/{level}") for level in (0, 1)]
+    with torch.no_grad():
+        _, sample, made = objective.sample_step(source, target, draws, queries=queries)
+        _, again, reconstructed = objective.reconstruction_step(target, draws)
+        _, judged = objective.discriminator_step(target, made.picture)
+        aux = objective.auxiliary_step(source)
+        plain = nets["G"](source.photo, source.layout, target.layout).picture
+    wanted = {
+        "sample_image": made.picture,
+        "reconstruction_image": reconstructed.picture,
+        "inference_image": plain,
+        "aux_training_loss": aux,
+        "sample/G_GAN": sample["adversarial"],
+        "sample/G_AuxLoss": sample["alignment"],
+        "sample/G_PatchLoss": sample["patch_coherence"],
+        "sample/G_Feat": sample["feature_matching"],
+        "reconstruction/G_GAN": again["adversarial"],
+        "reconstruction/G_alpha_fixedpoint": again["fixed_scales"],
+        "reconstruction/G_beta_fixedpoint": again["fixed_shifts"],
+        "reconstruction/G_Rec": again["reconstruction"],
+        "reconstruction/G_Feat": again["feature_matching"],
+        "discriminator/D_real": judged.real,
+        "discriminator/D_fake": judged.fake,
+    }
+    pack.check_where_stored(**wanted)
 
 
 def build_from_manifest(manifest: dict[str, Any]) -> nn.Module:

@@ -53,7 +53,7 @@ class SemiaDiscriminator(ConditionalDiscriminator):
         if height % 8 or width % 8:
             raise InputError(f"picture is {width}x{height}; expected sides divisible by 8: crop or pad it")
         features = self._encode(torch.cat(list(images)))
-        known = list(embedded) or [None, None]
+        known: list[Tensor | None] = [*embedded] or [None, None]
         levels = zip(self._decode(features), known, strict=True)
         logits = [self._judge_level(level, layout, len(images)) for level, layout in levels]
         return split([[feature] for feature in features], logits, len(images))
