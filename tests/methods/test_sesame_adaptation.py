@@ -16,7 +16,7 @@ from scenebrush.methods.sesame.adaptation import adapt
 from scenebrush.methods.sesame.config import SesameConfig
 from scenebrush.methods.sesame.inputs import WindowArrays
 from scenebrush.methods.sesame.lessons import Lessons, Wish, in_photo, without
-from scenebrush.methods.sesame.likeness import DetailLikeness
+from scenebrush.losses.likeness import DetailLikeness
 from scenebrush.methods.sesame.method import SesameEditor
 from scenebrush.methods.sesame.networks import WindowGenerator, build_generator
 from scenebrush.scene.edit import Edit

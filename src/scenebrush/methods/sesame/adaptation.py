@@ -1,6 +1,6 @@
 """`--adapt`: the model learns from the very photo that is about to be edited.
 
-Random holes in the photo have a known truth. Reconstruction and a perceptual distance (`likeness.py`); no adversary (it
+Random holes in the photo have a known truth. Reconstruction and a perceptual distance (`losses.likeness`); no adversary (it
 was unstable on one photo: facts/two_cores). Some places of the photo are held out: they are never a target, and only
 if the model draws them better afterwards, by more than the noise of the comparison, is the result kept.
 """
@@ -18,10 +18,10 @@ import torch
 from torch import Tensor
 
 from scenebrush.errors import InputError
+from scenebrush.losses.likeness import Likeness, likeness
 from scenebrush.methods.sesame.compact import CompactGenerator
 from scenebrush.methods.sesame.inputs import EditBatch, WindowArrays, collate
 from scenebrush.methods.sesame.lessons import Lessons
-from scenebrush.methods.sesame.likeness import Likeness, likeness
 from scenebrush.methods.sesame.networks import WindowGenerator
 from scenebrush.methods.sesame.objective import crop_around_holes, hole_l1
 from scenebrush.methods.sesame.preprocess import paste

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from scenebrush.methods.sesame.likeness import DetailLikeness, VggLikeness, likeness
+from scenebrush.losses.likeness import DetailLikeness, VggLikeness, likeness
 
 
 @pytest.fixture
