@@ -11,11 +11,12 @@ from typing import Annotated
 
 from tyro.conf import FlagCreatePairsOff, Positional, UseAppendAction, arg
 
-from scenebrush.cli.console import progress, say, say_json
+from scenebrush.cli.console import progress, say, say_json, warn
 from scenebrush.cli.edit_flags import FLAGS, edit_of_flag, in_order
+from scenebrush.cli.synthesize import set_nearest_class
 from scenebrush.editor import Editor, beside
 from scenebrush.errors import InputError, ModelError
-from scenebrush.methods import Adaptable, Adaptation, default_model, load_model
+from scenebrush.methods import Adaptable, Adaptation, PhotoSynthesizer, default_model, load_model
 from scenebrush.methods import Editor as Model
 from scenebrush.scene import MAX_MEGAPIXELS, Edit, LabelSet, Scene
 from scenebrush.scene.files import photo_format
@@ -63,6 +64,8 @@ class Arguments:
     """Make the edits of a script, edits.json."""
     redraw: Annotated[bool, FlagCreatePairsOff] = False
     """Let the model draw moved objects instead of carrying their own pixels."""
+    nearest_class: Annotated[bool, FlagCreatePairsOff] = False
+    """Models of scenebrush fit: draw a class that their photo lacks as the nearest class it has."""
     adapt: Annotated[float | None, arg(metavar="SECONDS")] = None
     """Let the model learn from this very photo first, for so long; kept only if held-out holes get better."""
     seed: Annotated[int, arg(metavar="N")] = 0
@@ -87,6 +90,7 @@ def run(arguments: Arguments, argv: Sequence[str]) -> None:
     edits = edits_in_order(arguments, argv, scene.layout.label_set)
     name = arguments.model or default_model(scene.layout.label_set, adapting=arguments.adapt is not None)
     model = load_model(name, bank=arguments.bank)
+    set_nearest_class(model, arguments.nearest_class)
     editor = Editor(scene, model, redraw=arguments.redraw, seed=arguments.seed)
     for edit in edits:
         editor.apply(edit)
@@ -94,6 +98,9 @@ def run(arguments: Arguments, argv: Sequence[str]) -> None:
     if arguments.adapt is not None:
         adaptation = adapted(model, scene, editor.plans, arguments)
         editor.model = adaptation.model
+    if isinstance(model, PhotoSynthesizer):
+        for note in dict.fromkeys(note for plan in editor.plans for note in model.notes(plan.layout)):
+            warn(note)
     with progress("editing") as report:
         editor.render(lambda done, total: report(done / total))
     written = [str(path) for path in editor.save(out)]

@@ -13,10 +13,10 @@ from typing import Annotated, NamedTuple
 import numpy as np
 from tyro.conf import FlagCreatePairsOff, Positional, UseAppendAction, arg
 
-from scenebrush.cli.console import progress, say, say_json
+from scenebrush.cli.console import progress, say, say_json, warn
 from scenebrush.editor import beside
 from scenebrush.errors import InputError
-from scenebrush.methods import SegmentSynthesizer, Style, Synthesizer, load_synthesizer
+from scenebrush.methods import PhotoSynthesizer, SegmentSynthesizer, Style, Synthesizer, load_synthesizer
 from scenebrush.scene import MAX_MEGAPIXELS, LabelSet, Layout, Scene, read_instance_map, read_label_map, read_photo
 from scenebrush.scene.files import photo_format, write_label_map, write_photo
 
@@ -32,14 +32,14 @@ class Arguments:
     Example: scenebrush synthesize street.png --label-set camvid --model spade-sesame-street -o out.png
     """
 
-    label_set: Annotated[str, arg(metavar="SET")]
-    """The classes: camvid, cityscapes, ade20k, ... or a .json file."""
     model: Annotated[str, arg(metavar="MODEL")]
     """Name or folder of a model that makes whole pictures."""
     out: Annotated[Path, arg(metavar="OUT", aliases=("-o",))]
     """Where to write the picture."""
     map: Annotated[Positional[Path | None], arg(metavar="MAP")] = None
-    """The label map: a PNG whose values are class ids."""
+    """The label map: a PNG whose values are class ids; for a fit of a drawing or of lines also such a one."""
+    label_set: Annotated[str | None, arg(metavar="SET")] = None
+    """The classes: camvid, cityscapes, ade20k, ... or a .json file. A fit (scenebrush fit) knows its own."""
     text: Annotated[str | None, arg(metavar="TEXT")] = None
     """Instead of MAP, for models of sims: "a car left of a tree on a road, buildings behind"."""
     text_size: Annotated[str, arg(metavar="WxH")] = "480x360"
@@ -50,6 +50,8 @@ class Arguments:
     """Models of sims: write a sheet of the segments found, their order and the canvas."""
     instances: Annotated[Path | None, arg(metavar="MAP")] = None
     """Its instance map: where objects meet, and what is one object."""
+    nearest_class: Annotated[bool, FlagCreatePairsOff] = False
+    """Models of scenebrush fit: draw a class that their photo lacks as the nearest class it has."""
     style_from: Annotated[Path | None, arg(metavar="PHOTO")] = None
     """A photo whose look the picture is to have."""
     style_labels: Annotated[Path | None, arg(metavar="MAP")] = None
@@ -79,9 +81,13 @@ def run(arguments: Arguments, argv: Sequence[str]) -> None:
     """Reads, draws, writes, and says what was written."""
     started = time.perf_counter()
     paths = output_paths(arguments)
-    label_set = LabelSet.load(arguments.label_set)
-    asked = classes_asked(arguments.style, label_set)
+    named = None if arguments.label_set is None else LabelSet.load(arguments.label_set)
+    if named is not None:
+        classes_asked(arguments.style, named)  # what is wrong with them is told before a model is loaded
     model = load_synthesizer(arguments.model, bank=arguments.bank)
+    set_nearest_class(model, arguments.nearest_class)
+    label_set = named or label_set_of(model)
+    asked = classes_asked(arguments.style, label_set)
     layout = layout_asked(arguments, label_set, model)
     style = read_style(arguments, layout, asked)
     if len(paths) > 1 and not model.varies(style):
@@ -90,6 +96,8 @@ def run(arguments: Arguments, argv: Sequence[str]) -> None:
             f" {'one of a layout in this style' if style else 'one of every layout'}; leave out -n"
         )
     sheet = sheet_path(arguments, model, paths)
+    for note in model.notes(layout) if isinstance(model, PhotoSynthesizer) else ():
+        warn(note)
     lacking = model.lacks(layout) if isinstance(model, SegmentSynthesizer) else ()
     with progress("drawing") as report:
         made = []
@@ -166,7 +174,7 @@ def layout_asked(arguments: Arguments, label_set: LabelSet, model: Synthesizer) 
     if arguments.text is None:
         if arguments.map is None:
             raise InputError("there is nothing to make a picture of; give MAP, a label map, or --text TEXT")
-        return read_layout(arguments, label_set)
+        return read_layout(arguments, label_set, model)
     if arguments.map is not None or arguments.instances is not None:
         raise InputError(f"--text {arguments.text!r} and a map are two layouts; give one of them")
     if not isinstance(model, SegmentSynthesizer):
@@ -199,11 +207,30 @@ def classes_asked(values: Sequence[str], label_set: LabelSet) -> dict[str, int]:
     return asked
 
 
-def read_layout(arguments: Arguments, label_set: LabelSet) -> Layout:
-    """Returns the layout of MAP and its instance map."""
+def label_set_of(model: Synthesizer) -> LabelSet:
+    """Returns the label set of a model that learned one photo; of others several may be meant."""
+    if isinstance(model, PhotoSynthesizer):
+        return model.label_set
+    raise InputError("missing --label-set SET, the classes of the map; see scenebrush synthesize --help")
+
+
+def set_nearest_class(model: object, wanted: bool) -> None:
+    """Lets a model draw classes that its photo lacks as the nearest that it has; `InputError` for other models."""
+    if not wanted:
+        return
+    if not isinstance(model, PhotoSynthesizer):
+        raise InputError("--nearest-class is for models that learned one photo (scenebrush fit); leave it out")
+    model.nearest_class = True
+
+
+def read_layout(arguments: Arguments, label_set: LabelSet, model: Synthesizer) -> Layout:
+    """Returns the layout of MAP and its instance map; a model that learned one photo reads the map as its own."""
     limit = arguments.max_megapixels
     assert arguments.map is not None
-    labels = read_label_map(arguments.map, label_set, max_megapixels=limit)
+    if isinstance(model, PhotoSynthesizer) and label_set.ids == model.label_set.ids:
+        labels = model.read_layout(arguments.map, max_megapixels=limit).label_map
+    else:
+        labels = read_label_map(arguments.map, label_set, max_megapixels=limit)
     if arguments.instances is None:
         return Layout(labels, label_set)
     return Layout(labels, label_set, read_instance_map(arguments.instances, labels, label_set, max_megapixels=limit))

@@ -175,6 +175,11 @@ class PhotoSynthesizer(Synthesizer, Protocol):
 
     nearest_class: bool
 
+    @property
+    def label_set(self) -> LabelSet:
+        """The classes of the photo's layout."""
+        ...
+
     def read_layout(self, path: str | Path, *, max_megapixels: float | None = None) -> Layout:
         """Returns the layout in a file, read as the photo's own was: class ids, a drawing in its colours, or lines.
 
