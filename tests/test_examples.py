@@ -12,12 +12,19 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
-from scenebrush.cli import main
+from scenebrush.cli import fit, main
+from scenebrush.cli.parsing import parse
+from scenebrush.methods.semia.layout_files import read_target_layout
+from scenebrush.methods.semia.source import Source
+from scenebrush.methods.semia.target_layout import target_layout
 from scenebrush.scene import LabelSet, Scene
 from scenebrush.scene.files.drawings import cluster_colors, labels_of
 from scenebrush.scene.files.edge_maps import EDGE, edge_map, read_line_drawing
+from tests.test_docs import commands
 
-ANALOGY = Path(__file__).resolve().parents[1] / "examples" / "analogy"
+ROOT = Path(__file__).resolve().parents[1]
+ANALOGY = ROOT / "examples" / "analogy"
+TUTORIAL = ROOT / "docs" / "tutorials" / "analogy.md"
 TARGETS = json.loads((ANALOGY / "targets.json").read_text(encoding="utf-8"))
 STEMS = ("astronaut", "cat", "china", "coffee", "flower", "rocket")
 
@@ -62,7 +69,7 @@ def test_every_pixel_has_a_class(made, stem):
 
 def test_the_joint_label_set_keeps_the_demos_ids():
     joint = LabelSet.load(ANALOGY / "classes.json")
-    demo = LabelSet.load(ANALOGY.parents[1] / "src" / "scenebrush" / "demo" / "classes.json")
+    demo = LabelSet.load(ROOT / "src" / "scenebrush" / "demo" / "classes.json")
     assert joint.classes[: len(demo.classes)] == demo.classes
     assert len({c.color for c in joint.classes}) == len(joint.classes)
 
@@ -122,3 +129,25 @@ def test_a_drawing_has_few_classes_in_many_colors(made):
     best = {int(a): max(n for (x, _), n in zip(pairs[0].T, pairs[1], strict=True) if x == a) for a in range(7)}
     assert sum(best.values()) / truth.size > 0.995
     assert set(np.unique(labels_of(target, found.label_set))) == set(range(7))
+
+
+def test_the_tutorials_fits_can_be_learned_and_its_targets_drawn(made, monkeypatch):
+    """All but the learning itself: every file is there, every layout is one that its fit draws."""
+    monkeypatch.chdir(made.parent)
+    (made.parent / "examples").symlink_to(ROOT / "examples")
+    fits: dict[str, Source] = {}
+    drawn = 0
+    for words in commands(TUTORIAL):
+        if words[0] == "fit":
+            arguments = parse(fit.Arguments, "fit", words[1:])
+            source = fit.read_source(arguments)
+            source.check_learnable()
+            fits[str(arguments.out)] = source
+        elif words[0] == "synthesize":
+            name = words[words.index("--model") + 1]
+            layout = read_target_layout(words[1], fits[name])
+            target = target_layout(layout, fits[name], name=name, any_size=False)
+            assert target.notes == () and target.layout.shape == fits[name].shape
+            drawn += 1
+    assert {source.kind for source in fits.values()} == {"labels", "edges", "drawing"}
+    assert len(fits) == 6 and drawn == 8
