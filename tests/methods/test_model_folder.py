@@ -26,11 +26,15 @@ from scenebrush.methods.model_folder import ModelFacts, write_model
 from scenebrush.methods.pix2pix.config import Pix2PixConfig
 from scenebrush.methods.pix2pix.folder import save_model as save_pix2pix
 from scenebrush.methods.pix2pixhd.folder import save_model as save_pix2pixhd
+from scenebrush.methods.semia.config import SemiaConfig
+from scenebrush.methods.semia.folder import save_model as save_semia
+from scenebrush.methods.semia.paper_method import build_generator as build_semia
+from scenebrush.methods.semia.source import Source
 from scenebrush.methods.sims.folder import save_model as save_sims
 from scenebrush.methods.spade.folder import save_model as save_spade
 from scenebrush.scene.label_set import LabelSet
 from tests.methods.sims.toy_banks import tiny_networks, write_bank
-from tests.methods.synthesizers import CARD, street, tiny_pix2pix, tiny_pix2pixhd, tiny_spade, tiny_styles
+from tests.methods.synthesizers import CARD, photo_of, street, tiny_pix2pix, tiny_pix2pixhd, tiny_spade, tiny_styles
 
 Save = Callable[[Path, LabelSet], Any]
 
@@ -55,7 +59,24 @@ def _sims(folder: Path, label_set: LabelSet) -> torch.nn.Module:
     return networks
 
 
-SAVE: dict[str, Save] = {"pix2pix": _pix2pix, "pix2pixhd": _pix2pixhd, "sims": _sims, "spade": _spade}
+def _semia(folder: Path, label_set: LabelSet) -> torch.nn.Module:
+    torch.manual_seed(1)
+    config = SemiaConfig(kind="paper", width=4, levels=1)
+    generator = build_semia(config).eval()
+    layout = street(label_set)
+    save_semia(folder, config, Source(photo_of(layout), layout), generator.state_dict(), {"steps": 3}, CARD)
+    return generator
+
+
+SAVE: dict[str, Save] = {
+    "pix2pix": _pix2pix,
+    "pix2pixhd": _pix2pixhd,
+    "semia": _semia,
+    "sims": _sims,
+    "spade": _spade,
+}
+EXACT = ("semia",)
+"""The methods whose weights half precision would harm."""
 
 
 @pytest.fixture(params=SYNTHESIZERS)
@@ -73,10 +94,11 @@ def test_what_is_read_is_what_was_written_within_half_precision(method: str, tmp
     before = SAVE[method](tmp_path / "tiny", camvid).state_dict()
     model = load_model(tmp_path / "tiny")
     assert model.name == "tiny" and model.label_set == camvid  # type: ignore[attr-defined]
-    network = getattr(model, "network", None) or model.networks  # type: ignore[attr-defined]
+    network = model.renderer.generator if method == "semia" else getattr(model, "network", None) or model.networks  # type: ignore[attr-defined]
     after = network.state_dict()
     assert after.keys() == before.keys() and not network.training
-    assert all(v.dtype == before[k].dtype and torch.equal(v, before[k].half().to(v.dtype)) for k, v in after.items())
+    stored = {k: v if method in EXACT else v.half().to(v.dtype) for k, v in before.items()}
+    assert all(v.dtype == before[k].dtype and torch.equal(v, stored[k]) for k, v in after.items())
 
 
 def test_it_is_an_editor_and_a_synthesizer(method: str, folder: Path, tmp_path: Path, camvid: LabelSet) -> None:
@@ -92,7 +114,7 @@ def test_it_is_an_editor_and_a_synthesizer(method: str, folder: Path, tmp_path: 
 def test_the_folder_holds_its_card_and_facts(folder: Path, method: str) -> None:
     card = ModelCard.read(folder)
     assert (card.method, card.label_set, card.summary) == (method, "camvid", "Draws noise.")
-    assert json.loads((folder / "config.json").read_text())["training"] == {"steps": 3}
+    assert json.loads((folder / "config.json").read_text())["training"].items() >= {"steps": 3}.items()
     assert all((path.stat().st_mode & 0o444) == 0o444 for path in folder.iterdir())
     assert [p.name for p in folder.parent.iterdir()] == ["tiny"]  # nothing half-written beside
 
@@ -147,8 +169,12 @@ def test_a_truncated_or_missing_file_is_named(folder: Path, name: str) -> None:
         ("format", 99, "format 99"),
     ],
 )
-def test_a_wrong_configuration_is_named(folder: Path, place: str, value: object, told: str) -> None:
+def test_a_wrong_configuration_is_named(method: str, folder: Path, place: str, value: object, told: str) -> None:
     path = folder / "config.json"
+    if method == "semia" and isinstance(value, dict):
+        value = {k: v for k, v in value.items() if k != "num_classes"}  # it sees layouts in colours, not in channels
+        if not value:
+            return
     path.write_text(json.dumps(json.loads(path.read_text()) | {place: value}))
     with pytest.raises(ModelError, match=told):
         load_model(folder)

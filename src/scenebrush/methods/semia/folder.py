@@ -57,8 +57,9 @@ def save_model(
     training: Mapping[str, Any],
     card: str,
 ) -> None:
-    """Writes a model folder, whole or not at all; weights in half precision. See `model_folder.write_model`.
+    """Writes a model folder, whole or not at all; see `model_folder.write_model`.
 
+    Weights are kept as they are: the paper's ratio of features (SFT) makes 255 levels of what half precision rounds.
     A `classes.json` that is there stays: its classes may have been renamed.
     """
 
@@ -68,7 +69,7 @@ def save_model(
             (beside / "classes.json").unlink()
 
     facts = ModelFacts(METHOD, config, source.layout.label_set, {**training, "layout": source.kind})
-    write_model(folder, facts, state, card, write_more=write_source)
+    write_model(folder, facts, state, card, exact=True, write_more=write_source)
 
 
 def read_fit(folder: Path) -> Fit:

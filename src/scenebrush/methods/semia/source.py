@@ -9,7 +9,7 @@ from typing import Literal, Self, get_args
 import numpy as np
 from PIL import Image
 
-from scenebrush.errors import InputError, ModelError, ScenebrushError
+from scenebrush.errors import InputError, ModelError
 from scenebrush.scene.files import (
     read_label_map,
     read_photo,
@@ -103,17 +103,19 @@ class Source:
     @classmethod
     def load(cls, folder: Path, label_set: LabelSet, kind: str = "labels") -> Self:
         """Returns the source of a model folder; a file that is missing or broken is a `ModelError`."""
+        again = "take the model folder from its source again, or fit the photo again"
+        for name in ("photo.png", "labels.png"):
+            if not (folder / name).is_file():
+                raise ModelError(f"{folder / name} is missing, which the fit learned; {again}")
+        if kind not in get_args(LayoutKind):
+            raise ModelError(f"{folder / 'config.json'}: layout {kind!r} is none of {', '.join(get_args(LayoutKind))}")
         try:
-            if kind not in get_args(LayoutKind):
-                raise ModelError(f"its layout is {kind!r}; expected {', '.join(get_args(LayoutKind))}")
             photo = read_photo(folder / "photo.png").pixels
             labels = read_label_map(folder / "labels.png", label_set)
             instances = read_raw_map(folder / "instances.png") if (folder / "instances.png").is_file() else None
             return cls(photo, Layout(labels, label_set, instances), kind)  # type: ignore[arg-type]
-        except ScenebrushError as error:
-            raise ModelError(
-                f"{folder} lacks what it learned ({error}); take the folder from its source again"
-            ) from error
+        except InputError as error:
+            raise ModelError(f"{folder} does not hold what the fit learned ({error}); {again}") from error
 
 
 def photo_at_most(photo: np.ndarray, longer_side: int) -> np.ndarray:
