@@ -5,5 +5,6 @@ Hertzmann et al., SIGGRAPH 2001; the search is PatchMatch (Barnes et al. 2009), 
 """
 
 from scenebrush.canvas.analogy.rendering import Analogy, Rendering
+from scenebrush.canvas.analogy.settings import AnalogySettings
 
-__all__ = ["Analogy", "Rendering"]
+__all__ = ["Analogy", "AnalogySettings", "Rendering"]

@@ -12,7 +12,14 @@ _HELD = np.float32(0.3)  # how fast pixels are held that fit as in the photo
 _ACROSS = np.float32(0.02)  # weight of a difference that the photo knows nothing of
 
 
-def even_out(voted: np.ndarray, source: np.ndarray, source_labels: np.ndarray, found: np.ndarray, labels: np.ndarray, cost: np.ndarray) -> np.ndarray:
+def even_out(
+    voted: np.ndarray,
+    source: np.ndarray,
+    source_labels: np.ndarray,
+    found: np.ndarray,
+    labels: np.ndarray,
+    cost: np.ndarray,
+) -> np.ndarray:
     """Returns the picture, float32 (H, W, 3) 0-255, with the gradients of the photo (a screened Poisson equation).
 
     Args:

@@ -15,6 +15,7 @@ from scenebrush.scene.layout import Layout
 
 _LEAST = 0.02  # of a class's largest part; smaller parts are raggedness, and go with the stuff
 _ACROSS, _DOWN = 0.6, 0.15  # how far stuff may come from without regret, in shares of width and height
+_MOVED, _STRETCHED = 0.05, 0.15  # how much better a thing has to fit before it is moved, and before it is stretched
 _THING = 0.15  # the same for a thing, in shares of its box's diagonal
 
 
@@ -25,6 +26,8 @@ class Fit(NamedTuple):
     box: tuple[slice, slice]
     stretch: np.ndarray
     shift: np.ndarray
+    size: np.ndarray
+    score: float
 
 
 class Prior(NamedTuple):
@@ -68,16 +71,19 @@ def prior(source: Layout, target: Layout) -> Prior:
         if not there:
             continue
         for part in wanted:
-            model = min(there, key=lambda other, part=part: _unlike(other, part, target.shape))
-            stretch = model.size / part.size
+            fit = max((fit for model in there for fit in _fits(model, part)), key=_likeness)
+            fits.append(fit)
             places = np.argwhere(part.mask)
-            mapped = (places - part.corner + 0.5) * stretch + model.corner - 0.5
+            mapped = (places + 0.5) * fit.stretch + fit.shift - 0.5
             rows[part.mask], columns[part.mask] = mapped.T.astype(np.float32)
-            reach = np.float32(max(2.0, _THING * np.hypot(*model.size)))
-            fits.append(Fit(part.mask, part.box, stretch, model.corner - part.corner * stretch))
+            reach = np.float32(max(2.0, _THING * np.hypot(*fit.size)))
             down[part.mask] = across[part.mask] = reach
     return Prior(
-        rows.clip(0, source.shape[0] - 1), columns.clip(0, source.shape[1] - 1), np.maximum(down, 2), np.maximum(across, 2), fits
+        rows.clip(0, source.shape[0] - 1),
+        columns.clip(0, source.shape[1] - 1),
+        np.maximum(down, 2),
+        np.maximum(across, 2),
+        fits,
     )
 
 
@@ -90,7 +96,11 @@ def _parts(layout: Layout, class_id: int) -> list[_Part]:
     if layout.instance_map is not None:
         # An instance of several connected parts is one object: what passes behind a lamp post is.
         named = inside & (layout.instance_map > 0)
-        numbers = np.where(named, numbers.max() + np.unique(layout.instance_map, return_inverse=True)[1].reshape(inside.shape) + 1, numbers)
+        numbers = np.where(
+            named,
+            numbers.max() + np.unique(layout.instance_map, return_inverse=True)[1].reshape(inside.shape) + 1,
+            numbers,
+        )
     parts = []
     for number, box in enumerate(ndimage.find_objects(numbers), start=1):
         if box is None:
@@ -102,9 +112,31 @@ def _parts(layout: Layout, class_id: int) -> list[_Part]:
     return [part for part in parts if part.area >= _LEAST * parts[0].area]
 
 
-def _unlike(model: _Part, part: _Part, shape: tuple[int, int]) -> float:
-    """How unlike two objects are, in size, in shape, and by their places."""
-    gap = (model.corner + model.size / 2) - (part.corner + part.size / 2)
-    place = float(np.hypot(*(gap / np.array(shape))))
-    stretch = np.abs(np.log(model.size / part.size))
-    return place + float(stretch.max()) + 0.5 * float(abs(stretch[0] - stretch[1]))
+def _fits(model: _Part, part: _Part) -> list[Fit]:
+    """How a thing of the photo might be laid onto one that is wanted: as it lies, moved, or moved and stretched."""
+    one = np.ones(2)
+    centre, wanted = model.corner + model.size / 2, part.corner + part.size / 2
+    stretch = model.size / part.size
+    cases = (
+        (one, np.zeros(2), 0.0),
+        (one, np.rint(centre - wanted), _MOVED),
+        (stretch, model.corner - part.corner * stretch, _STRETCHED),
+    )
+    return [
+        Fit(part.mask, part.box, scale, shift, model.size, _overlap(model, part, scale, shift) - dislike)
+        for scale, shift, dislike in cases
+    ]
+
+
+def _overlap(model: _Part, part: _Part, stretch: np.ndarray, shift: np.ndarray) -> float:
+    """Intersection over union of the thing that is wanted and the photo's, laid onto it."""
+    places = np.argwhere(part.mask[part.box]) + [s.start for s in part.box]
+    mapped = np.floor((places + 0.5) * stretch + shift).astype(np.int64)
+    inside = ((mapped >= 0) & (mapped < model.mask.shape)).all(1)
+    common = np.count_nonzero(model.mask[mapped[inside, 0], mapped[inside, 1]])
+    laid = model.area / float(stretch.prod())
+    return common / max(part.area + laid - common, 1.0)
+
+
+def _likeness(fit: Fit) -> float:
+    return fit.score

@@ -11,6 +11,7 @@ from scenebrush.canvas.analogy.descriptors import Projection, patch_rows
 from scenebrush.canvas.analogy.guides import guide
 from scenebrush.canvas.analogy.prior import Prior, prior
 from scenebrush.canvas.analogy.search import Sides, improve, start
+from scenebrush.canvas.analogy.settings import AnalogySettings
 from scenebrush.canvas.analogy.sheet import NOTHING, Sheet, stretched
 from scenebrush.canvas.analogy.voting import vote
 from scenebrush.scene.layout import Layout
@@ -18,11 +19,8 @@ from scenebrush.scene.layout import Layout
 _COARSEST = 40  # pixels of the shorter side at the coarsest size
 _PATCHES = 5, 5, 7  # side at the finest size, at half of it, and so on
 _COMPONENTS, _GUIDE_COMPONENTS = 32, 16  # of a patch's colours, and of its guide, at most
-_REACH = 10.0  # pixels, at every size: how near a class has to be to matter
-_GUIDE, _PLACE = 0.6, 0.5  # what guide and place count beside the colours of a patch
-_COHERENCE = 0.4  # how much worse a match may be that goes on where its neighbour's is
-_PASSES, _LAST_PASSES = 4, 2  # searches and votes at each size, and at the finest
 _LAST_PATCH = 3  # of the last vote
+DEFAULT = AnalogySettings()
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,10 +62,18 @@ class Analogy:
         photo: uint8 (H, W, 3).
         layout: its layout.
         usable: bool (H, W), which pixels may be copied; None = all.
+        settings: what counts how much.
     """
 
-    def __init__(self, photo: np.ndarray, layout: Layout, usable: np.ndarray | None = None) -> None:
+    def __init__(
+        self,
+        photo: np.ndarray,
+        layout: Layout,
+        usable: np.ndarray | None = None,
+        settings: AnalogySettings = DEFAULT,
+    ) -> None:
         self.layout = layout
+        self.settings = settings
         self.picture = photo.astype(np.float32) / 255
         self.label_map = layout.label_map.astype(np.int32)
         if usable is not None:
@@ -82,9 +88,11 @@ class Analogy:
         colors = Projection.of(rows, _COMPONENTS)
         projected = colors(rows)
         scale = np.float32(1 / np.sqrt(projected.var(0).sum() + 1e-6))
-        features = guide(coarser(self.layout.label_map, halvings), self.classes, _REACH).reshape(len(rows), -1)
+        features = guide(coarser(self.layout.label_map, halvings), self.classes, self.settings.reach).reshape(
+            len(rows), -1
+        )
         guides = Projection.of(features, _GUIDE_COMPONENTS)
-        both = np.hstack([projected * scale, guides(features) * np.float32(_GUIDE)])
+        both = np.hstack([projected * scale, guides(features) * np.float32(self.settings.guide)])
         return _Level(photo, label_map, colors, guides, scale, patch, both)
 
     def render(self, target: Layout, *, seed: int = 0) -> Rendering:
@@ -99,10 +107,10 @@ class Analogy:
         sheet = stretched(self.picture, self.label_map, wanted.fits, target.shape)
         field: np.ndarray | None = None
         for halvings in reversed(range(len(self.levels))):
-            level = self.levels[halvings] if sheet is None else _with(self.levels[halvings], sheet, halvings, self.classes)
+            level = self.levels[halvings] if sheet is None else self._with(self.levels[halvings], sheet, halvings)
             label_map = coarser(target.label_map, halvings)
-            features = guide(label_map, self.classes, _REACH).reshape(label_map.size, -1)
-            guides = level.guides(features) * np.float32(_GUIDE)
+            features = guide(label_map, self.classes, self.settings.reach).reshape(label_map.size, -1)
+            guides = level.guides(features) * np.float32(self.settings.guide)
             sides = Sides(
                 level.rows,
                 np.hstack([np.zeros((label_map.size, level.colors.basis.shape[1]), np.float32), guides]),
@@ -111,42 +119,46 @@ class Analogy:
                 level.label_map.shape,
                 label_map.shape,
                 _places(wanted, sheet, halvings, self.levels[halvings].label_map.shape),
-                _PLACE,
+                self.settings.place,
             )
             found = start(sides, rng) if field is None else _finer(field, sides, rng)
-            for _ in range(_PASSES if halvings else _LAST_PASSES):
+            for _ in range(self.settings.passes if halvings else self.settings.last_passes):
                 picture = vote(level.photo, found, label_map.shape, level.patch)
                 colors = level.colors(patch_rows(picture, level.patch) / np.float32(level.patch)) * level.scale
                 sides = replace(sides, target=np.hstack([colors, guides]))
-                found = improve(sides, found, rng, rounds=3 if halvings else 2, coherence=_COHERENCE)
+                found = improve(sides, found, rng, rounds=3 if halvings else 2, coherence=self.settings.coherence)
             tops = self.levels[halvings].label_map.shape[0]
             rows, columns = np.divmod(found.reshape(label_map.shape), level.label_map.shape[1])
             field = np.stack([np.where(rows >= tops, rows - tops, rows), columns, rows >= tops], -1)
         cost = sides.costs(slice(None), found).reshape(label_map.shape)
         picture = vote(level.photo, found, label_map.shape, _LAST_PATCH) * 255
-        picture = even_out(picture, level.photo * 255, level.label_map, found.reshape(label_map.shape), target.label_map, cost)
+        picture = even_out(
+            picture, level.photo * 255, level.label_map, found.reshape(label_map.shape), target.label_map, cost
+        )
         return Rendering(np.rint(picture).clip(0, 255).astype(np.uint8), cost)
 
+    def _with(self, level: _Level, sheet: Sheet, halvings: int) -> _Level:
+        """Returns the level with a sheet below its photo; the narrower one is widened by pixels that nobody takes."""
+        picture, label_map = smaller(sheet.picture, halvings), coarser(sheet.label_map, halvings)
+        features = guide(label_map, self.classes, self.settings.reach).reshape(label_map.size, -1)
+        colors = level.colors(patch_rows(picture, level.patch) / np.float32(level.patch)) * level.scale
+        rows = np.hstack([colors, level.guides(features) * np.float32(self.settings.guide)])
+        width = max(picture.shape[1], level.photo.shape[1])
 
-def _with(level: _Level, sheet: Sheet, halvings: int, classes: np.ndarray) -> _Level:
-    """Returns the level with a sheet below its photo; the narrower one is widened by pixels that nobody takes."""
-    picture, label_map = smaller(sheet.picture, halvings), coarser(sheet.label_map, halvings)
-    features = guide(label_map, classes, _REACH).reshape(label_map.size, -1)
-    colors = level.colors(patch_rows(picture, level.patch) / np.float32(level.patch)) * level.scale
-    rows = np.hstack([colors, level.guides(features) * np.float32(_GUIDE)])
-    width = max(picture.shape[1], level.photo.shape[1])
+        def stacked(above: np.ndarray, below: np.ndarray, value: float) -> np.ndarray:
+            parts = [
+                np.pad(a, ((0, 0), (0, width - a.shape[1]), *((0, 0),) * (a.ndim - 2)), constant_values=value)
+                for a in (above, below)
+            ]
+            return np.concatenate(parts)
 
-    def stacked(above: np.ndarray, below: np.ndarray, value: float) -> np.ndarray:
-        parts = [np.pad(a, ((0, 0), (0, width - a.shape[1]), *((0, 0),) * (a.ndim - 2)), constant_values=value) for a in (above, below)]
-        return np.concatenate(parts)
-
-    both = stacked(level.rows.reshape(*level.label_map.shape, -1), rows.reshape(*label_map.shape, -1), 0)
-    return replace(
-        level,
-        photo=stacked(level.photo, picture, 0),
-        label_map=stacked(level.label_map, label_map, NOTHING),
-        rows=both.reshape(-1, both.shape[-1]),
-    )
+        both = stacked(level.rows.reshape(*level.label_map.shape, -1), rows.reshape(*label_map.shape, -1), 0)
+        return replace(
+            level,
+            photo=stacked(level.photo, picture, 0),
+            label_map=stacked(level.label_map, label_map, NOTHING),
+            rows=both.reshape(-1, both.shape[-1]),
+        )
 
 
 def _count(shape: tuple[int, ...]) -> int:

@@ -60,7 +60,10 @@ def start(sides: Sides, rng: np.random.Generator) -> np.ndarray:
     found = rows * sides.shape[1] + columns
     wrong = (sides.target_classes >= 0) & (sides.source_classes[found] != sides.target_classes)
     for class_id in np.unique(sides.target_classes[wrong]):
-        here, there = np.flatnonzero(wrong & (sides.target_classes == class_id)), np.flatnonzero(sides.source_classes == class_id)
+        here, there = (
+            np.flatnonzero(wrong & (sides.target_classes == class_id)),
+            np.flatnonzero(sides.source_classes == class_id),
+        )
         found[here] = rng.choice(there, len(here))
     return found
 
@@ -98,7 +101,14 @@ class _Field:
         everything = np.arange(height * width)
         rows, columns = np.divmod(everything, width)
         self.neighbours = [
-            (np.where((rows + d >= 0) & (rows + d < height) & (columns + a >= 0) & (columns + a < width), everything + d * width + a, -1), d * sides.shape[1] + a)
+            (
+                np.where(
+                    (rows + d >= 0) & (rows + d < height) & (columns + a >= 0) & (columns + a < width),
+                    everything + d * width + a,
+                    -1,
+                ),
+                d * sides.shape[1] + a,
+            )
             for d, a in ((1, 0), (-1, 0), (0, 1), (0, -1))
         ]
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 
-def vote(picture: np.ndarray, found: np.ndarray, shape: tuple[int, int], patch: int, weights: np.ndarray | None = None) -> np.ndarray:
+def vote(
+    picture: np.ndarray, found: np.ndarray, shape: tuple[int, int], patch: int, weights: np.ndarray | None = None
+) -> np.ndarray:
     """Returns float32 (H, W, C) of `shape`: patches of `picture` laid where the field says, averaged, centres most.
 
     Args:

@@ -1,0 +1,93 @@
+"""Drawing with our networks: the photo is copied into the layout asked for, and what does not fit is gone over."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy import ndimage
+from torch import Tensor
+
+from scenebrush.canvas.analogy import Analogy, AnalogySettings
+from scenebrush.methods.base import read_config
+from scenebrush.methods.layout_arrays import class_indices, picture
+from scenebrush.methods.model_folder import load_weights
+from scenebrush.methods.semia.config import SemiaConfig
+from scenebrush.methods.semia.refiner import Refiner
+from scenebrush.methods.semia.source import Source
+from scenebrush.scene.layout import Layout
+
+_FITS = 1e-6  # a copy that costs no more is the photo itself
+_SIDE = 8
+
+
+class CompactRenderer:
+    """A `Renderer` that copies, and goes over the copy where learning has shown that it helps.
+
+    Args:
+        source: the photo.
+        settings: of the copy.
+        refiner: in evaluation mode; None = the copy is the picture.
+    """
+
+    any_size = True
+    varies = True
+
+    def __init__(self, source: Source, settings: AnalogySettings, refiner: Refiner | None) -> None:
+        self.source = source
+        self.refiner = refiner
+        self.analogy = Analogy(source.photo, source.layout, settings=settings)
+
+    def render(self, layout: Layout, seed: int) -> np.ndarray:
+        """Returns the picture of a layout of any size, uint8 (H, W, 3)."""
+        made = self.analogy.render(layout, seed=seed)
+        if self.refiner is None:
+            return made.picture
+        doubt = ndimage.binary_dilation(made.cost > _FITS)
+        return refined(self.refiner, made.picture, class_indices(layout.label_map, layout.label_set), doubt, made.cost)
+
+
+def refined(
+    refiner: Refiner, canvas: np.ndarray, classes: np.ndarray, doubt: np.ndarray, cost: np.ndarray
+) -> np.ndarray:
+    """Returns the canvas, uint8 (H, W, 3), gone over where `doubt`, bool (H, W); elsewhere it is as it was."""
+    if not doubt.any():
+        return canvas
+    device = next(refiner.parameters()).device
+    planes = [
+        _plane(canvas).float() / 127.5 - 1,
+        _plane(classes)[:, 0].long(),
+        _plane(doubt).float(),
+        _plane(cost).float(),
+    ]
+    with torch.inference_mode():
+        drawn = picture(refiner(*(plane.to(device) for plane in planes)), canvas.shape[:2])
+    return np.where(doubt[..., None], drawn, canvas)
+
+
+def build_refiner(config: SemiaConfig, num_classes: int) -> Refiner:
+    """Returns the network of a configuration, with new weights; it changes nothing yet."""
+    return Refiner(num_classes, width=config.refiner_width)
+
+
+def settings_of(config: SemiaConfig) -> AnalogySettings:
+    """Returns how the canvas copies."""
+    return AnalogySettings()
+
+
+def load_renderer(folder: Path, config: SemiaConfig, source: Source) -> CompactRenderer:
+    """Returns the renderer of a model folder; `ModelError` where its weights do not fit the configuration."""
+    helps = bool((read_config(folder).get("training") or {}).get("refiner_helps"))
+    refiner = None
+    if helps:
+        refiner = load_weights(folder, lambda: build_refiner(config, len(source.layout.label_set.classes)))
+    return CompactRenderer(source, settings_of(config), refiner)
+
+
+def _plane(values: np.ndarray) -> Tensor:
+    """(1, C, H', W') of (H, W) or (H, W, C), padded to sides divisible by 8."""
+    padding = [(0, -n % _SIDE) for n in values.shape[:2]] + [(0, 0)] * (values.ndim - 2)
+    padded = np.pad(values, padding, mode="edge")
+    padded = padded[..., None] if values.ndim == 2 else padded
+    return torch.from_numpy(np.ascontiguousarray(padded)).permute(2, 0, 1)[None]
