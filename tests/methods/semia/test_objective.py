@@ -112,7 +112,7 @@ def test_what_was_said_of_the_photo_before_counts_as_if_said_now(
     now = ours.sample_step(*pairs, torch.Generator().manual_seed(0))[1]
     before = ours.sample_step(*pairs, torch.Generator().manual_seed(0), real=ours.judge(pairs[1]))[1]
     for name, value in now.items():
-        torch.testing.assert_close(before[name], value, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(before[name], value, rtol=1e-3, atol=1e-4)
 
 
 def test_fixed_point_by_hand() -> None:
