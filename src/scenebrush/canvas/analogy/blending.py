@@ -55,4 +55,4 @@ def even_out(
         charge[(slice(None), *p)] -= flow
     anchor = np.where(cost < 1e-6, _HELD, np.float32(1 / _REACH**2)).astype(np.float32)
     correction = solve(Springs(weights[0], weights[1], anchor), charge, np.zeros_like(charge))
-    return voted + correction.transpose(1, 2, 0)
+    return np.asarray(voted + correction.transpose(1, 2, 0))

@@ -1,12 +1,12 @@
 """Where in the photo each pixel of a new layout would come from if nothing spoke against it.
 
-Stuff stays where it is. A thing takes its pixels from the thing of its class that is most like it, stretched from one box
-onto the other, so that what belongs at its top left comes from the other's top left.
+Stuff stays where it is. A thing takes its pixels from the thing of its class that is most like it: as it lies, moved, or
+stretched from one box onto the other, so that what belongs at its top left comes from the other's top left.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 from scipy import ndimage
@@ -102,7 +102,8 @@ def _parts(layout: Layout, class_id: int) -> list[_Part]:
             numbers,
         )
     parts = []
-    for number, box in enumerate(ndimage.find_objects(numbers), start=1):
+    boxes = cast(list[tuple[slice, slice] | None], ndimage.find_objects(numbers))  # None: a number that is not there
+    for number, box in enumerate(boxes, start=1):
         if box is None:
             continue
         mask = np.zeros(inside.shape, bool)

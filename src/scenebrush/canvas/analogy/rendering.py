@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy import ndimage
 
 from scenebrush.canvas.analogy.blending import even_out
 from scenebrush.canvas.analogy.descriptors import Projection, patch_rows
@@ -76,14 +77,19 @@ class Analogy:
         self.settings = settings
         self.picture = photo.astype(np.float32) / 255
         self.label_map = layout.label_map.astype(np.int32)
-        if usable is not None:
+        if usable is not None and not usable.all():
             self.label_map = np.where(usable, self.label_map, NOTHING)
+            nearest = ndimage.distance_transform_edt(~usable, return_distances=False, return_indices=True)
+            self.picture = self.picture[tuple(nearest)]  # what may not be copied must not mix into what may
         self.classes = np.unique(layout.label_map)
         self.levels = [self._level(step) for step in range(_count(self.label_map.shape))]
 
     def _level(self, halvings: int) -> _Level:
         photo, label_map = smaller(self.picture, halvings), coarser(self.label_map, halvings)
         patch = _PATCHES[min(halvings, len(_PATCHES) - 1)]
+        hidden = label_map == NOTHING
+        if hidden.any():  # nor may a patch that shows any of it
+            label_map = np.where(ndimage.maximum_filter(hidden, patch), NOTHING, label_map)
         rows = patch_rows(photo, patch) / np.float32(patch)
         colors = Projection.of(rows, _COMPONENTS)
         projected = colors(rows)

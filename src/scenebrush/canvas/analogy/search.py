@@ -1,7 +1,7 @@
 """PatchMatch: for every patch of the target a near patch of the source, by descriptors, class-bound.
 
-All pixels move at once (each tries what its neighbours have, then random places in shrinking windows), so that numpy does
-the work; Barnes et al. 2009 scan pixel by pixel.
+All pixels move at once (each tries what its neighbours have, then random places in shrinking windows), so that numpy
+does the work; Barnes et al. 2009 scan pixel by pixel.
 """
 
 from __future__ import annotations
@@ -60,12 +60,9 @@ def start(sides: Sides, rng: np.random.Generator) -> np.ndarray:
     found = rows * sides.shape[1] + columns
     wrong = (sides.target_classes >= 0) & (sides.source_classes[found] != sides.target_classes)
     for class_id in np.unique(sides.target_classes[wrong]):
-        here, there = (
-            np.flatnonzero(wrong & (sides.target_classes == class_id)),
-            np.flatnonzero(sides.source_classes == class_id),
-        )
-        found[here] = rng.choice(there, len(here))
-    return found
+        here = np.flatnonzero(wrong & (sides.target_classes == class_id))
+        found[here] = rng.choice(np.flatnonzero(sides.source_classes == class_id), len(here))
+    return np.asarray(found)
 
 
 def improve(sides: Sides, found: np.ndarray, rng: np.random.Generator, *, rounds: int, coherence: float) -> np.ndarray:
@@ -98,18 +95,9 @@ class _Field:
         self.open = self.costs > _FITS
         self.active = np.flatnonzero(self.open)
         height, width = sides.target_shape
-        everything = np.arange(height * width)
-        rows, columns = np.divmod(everything, width)
         self.neighbours = [
-            (
-                np.where(
-                    (rows + d >= 0) & (rows + d < height) & (columns + a >= 0) & (columns + a < width),
-                    everything + d * width + a,
-                    -1,
-                ),
-                d * sides.shape[1] + a,
-            )
-            for d, a in ((1, 0), (-1, 0), (0, 1), (0, -1))
+            (_neighbours(height, width, down, across), down * sides.shape[1] + across)
+            for down, across in ((1, 0), (-1, 0), (0, 1), (0, -1))
         ]
 
     def offer(self, pixels: np.ndarray, candidates: np.ndarray) -> None:
@@ -148,6 +136,13 @@ class _Field:
             there = neighbours[pixels]
             apart += self.incoherence * ((there >= 0) & (self.found[there] != candidates + step))
         return apart
+
+
+def _neighbours(height: int, width: int, down: int, across: int) -> np.ndarray:
+    """Of every pixel the flat index of the neighbour at (row + down, column + across), -1 where there is none."""
+    numbers = np.pad(np.arange(height * width).reshape(height, width), 1, constant_values=-1)
+    there: np.ndarray = numbers[1 + down : 1 + down + height, 1 + across : 1 + across + width].reshape(-1)
+    return there
 
 
 def _shifted(height: int, width: int, down: int, across: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Things at another size: a second source beside the photo, in which they are already stretched to where they are wanted."""
+"""Things at another size: a second source beside the photo, where they are already stretched to what is wanted."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ HELD_OUT = 3
 """Lessons to test on."""
 _HIDDEN = 0.12, 0.25  # share of the photo that a lesson hides, from and to
 _HOLE = 0.06, 0.22  # a hole's side, in shares of the photo's longer side
-_GAP = 3  # pixels around a hole that are not copied from either: they mix with what it hides
+_GAP = 1  # pixels around a hole that are not copied from either: they mix with what it hides
 _TRIES = 60
 _APART = 4  # pixels between what is learned and what is held out
 

@@ -1,8 +1,8 @@
 """`--adapt`: the model learns from the very photo that is about to be edited.
 
-Random holes in the photo have a known truth. Reconstruction and a perceptual distance (`losses.likeness`); no adversary (it
-was unstable on one photo: facts/two_cores). Some places of the photo are held out: they are never a target, and only
-if the model draws them better afterwards, by more than the noise of the comparison, is the result kept.
+Random holes in the photo have a known truth. Reconstruction and a perceptual distance (`losses.likeness`); no adversary
+(it was unstable on one photo: facts/two_cores). Some places of the photo are held out: they are never a target, and
+only if the model draws them better afterwards, by more than the noise of the comparison, is the result kept.
 """
 
 from __future__ import annotations
