@@ -125,7 +125,7 @@ def fit(
     if done == 0:
         place.show(pupil, progress())  # something to look at, and a model, from the start on
     log = MetricsLog(place.work, done)
-    written = time.monotonic()
+    written, last = time.monotonic(), done  # when and after which iteration
     while True:
         now = progress()
         ending = schedule.ending(now, since=kept, writing=place.writing)
@@ -142,8 +142,8 @@ def fit(
             report(now)
         if time.monotonic() - written >= picture_every:
             place.keep(pupil, now)
-            written = time.monotonic()
-    if done > kept.iteration:
+            written, last = time.monotonic(), done
+    if done > last:
         place.keep(pupil, progress())
     return Outcome(progress(), ending, folder)
 
