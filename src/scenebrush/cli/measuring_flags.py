@@ -15,6 +15,7 @@ from scenebrush.errors import InputError
 
 if TYPE_CHECKING:
     from scenebrush.evaluation.measuring import Outcome, Report
+    from scenebrush.evaluation.tasks import Sample, Task
 
 
 @dataclass(kw_only=True)
@@ -22,16 +23,16 @@ class MeasuringFlags:
     """Flags of the verbs that measure."""
 
     task: Annotated[str, arg(metavar="T")]
-    """add, erase, add-silhouette, erase-silhouette, manipulate, relabel, move, synthesize, segment, toy-add or
-    toy-erase."""
+    """add, erase, add-silhouette, erase-silhouette, manipulate, relabel, move, synthesize, segment, analogy,
+    toy-add or toy-erase."""
     data: Annotated[Path | None, arg(metavar="FOLDER")] = None
     """The scene folder; the toy tasks draw their own streets."""
     split: Annotated[str | None, arg(metavar="S")] = None
     """One of its splits. Without: test, else val, else the only one."""
     n: Annotated[int, arg(metavar="N", aliases=("-n",))] = 100
     """How many pictures. FID is biased at few: compare at equal N only."""
-    size: Annotated[int, arg(metavar="PIXELS")] = 128
-    """Side of the windows; of whole pictures the shorter side."""
+    size: Annotated[int | None, arg(metavar="PIXELS")] = None
+    """Side of the windows; of whole pictures the shorter side. Without: 128; for analogy 256, the longer side."""
     context: Annotated[float | None, arg(metavar="FACTOR")] = None
     """The papers' windows, so many times the hole's longer side and resized (3). Without: the photo's own scale."""
     least_object: Annotated[int, arg(metavar="PIXELS")] = 24
@@ -80,11 +81,14 @@ def measure(flags: MeasuringFlags, methods: dict[str, str], baseline: str | None
         raise InputError(f"task {task.name} is measured on real photos; name a scene folder with --data")
     if flags.threads is not None:
         torch.set_num_threads(flags.threads)
-    sample = Sample(flags.data, flags.split, flags.n, flags.size, flags.context, flags.seed, flags.least_object)
+    size = flags.size if flags.size is not None else 256 if task.analogies else 128
+    sample = Sample(flags.data, flags.split, flags.n, size, flags.context, flags.seed, flags.least_object)
     label_set = task.label_set(sample)
     segmenter = None if flags.segmenter == "none" else flags.segmenter
     figures = Figures(not flags.no_fid, flags.vgg, flags.patches, segmenter, flags.threads)
     with measuring_bar() as report:
+        if task.analogies:
+            return _analogies(flags, task, sample, methods, baseline, report)
         if flags.fetch_weights:
             _fetch([] if task.makes_maps else figures.needed_assets(label_set), report)
         if task.makes_maps:
@@ -94,6 +98,24 @@ def measure(flags: MeasuringFlags, methods: dict[str, str], baseline: str | None
             name: method_by_name(spec, label_set, whole=task.whole, bank=flags.bank) for name, spec in methods.items()
         }
         return measure_editors(task, sample, editors, figures, baseline=baseline, report=report)
+
+
+def _analogies(
+    flags: MeasuringFlags,
+    task: Task,
+    sample: Sample,
+    methods: dict[str, str],
+    baseline: str | None,
+    report: Report | None,
+) -> Outcome:
+    from scenebrush.evaluation.analogy import ASSETS, measure_analogies
+    from scenebrush.evaluation.analogy_methods import analogy_method
+
+    if flags.fetch_weights:
+        _fetch([*ASSETS, *([] if flags.no_fid else ["inception"])], report)
+    label_set = task.label_set(sample)
+    found = {name: analogy_method(spec, label_set, bank=flags.bank) for name, spec in methods.items()}
+    return measure_analogies(task, sample, found, fid=not flags.no_fid, baseline=baseline, report=report)
 
 
 def _fetch(names: list[str], report: Report | None) -> None:

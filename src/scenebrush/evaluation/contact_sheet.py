@@ -51,6 +51,32 @@ def map_sheet(
     return sheet(columns, [case.group for case in cases], notes=notes or {}, enlarge=1)
 
 
+def analogy_sheet(
+    cases: Sequence[EditCase],
+    pictures: Mapping[str, Sequence[np.ndarray]],
+    names: Sequence[str],
+    *,
+    notes: Mapping[str, Sequence[str]] | None = None,
+) -> Image.Image:
+    """Returns a sheet of layouts: the photo, its layout, the layout asked for, and one column for each method.
+
+    Args:
+        cases: of task `analogy`, a row each.
+        pictures: method -> uint8 (H, W, 3), one for each case.
+        names: of the rows.
+        notes: method -> one short text per case.
+    """
+    if not cases:
+        raise InputError("0 layouts on a contact sheet; give at least 1")
+    label_set = cases[0].scene.layout.label_set
+    columns = {
+        "photo": [case.before for case in cases],
+        "its layout": [coloured(case.scene.layout.label_map, label_set) for case in cases],
+        "asked for": [coloured(case.asked, label_set) for case in cases],
+    }
+    return sheet({**columns, **pictures}, names, notes=notes or {}, enlarge=1)
+
+
 def sheet(
     columns: Mapping[str, Sequence[np.ndarray] | np.ndarray],
     names: Sequence[str],

@@ -25,7 +25,11 @@ LOWER_IS_BETTER = {
     "ssim": False,
     "psnr_hole": False,
     "psnr": False,
+    "reconstruction_lpips": True,
+    "reconstruction_ssim": False,
+    "reconstruction_psnr": False,
     "agreement": False,
+    "agreement_changed": False,
     "miou": False,
     "single_image_fid": True,
     "coherence": True,
@@ -36,7 +40,8 @@ LOWER_IS_BETTER = {
 """The figures per edit, and which way is better.
 
 `lpips`, `lpips_vgg`, `ssim`, `psnr` are of the whole window. `agreement` and `miou` are a segmenter's, within the hole,
-and NaN where it can tell nothing there. `single_image_fid`, `coherence` and `completeness` compare the window with the
+and NaN where it can tell nothing there; `agreement_changed` and the `reconstruction` figures are those of task
+`analogy`. `single_image_fid`, `coherence` and `completeness` compare the window with the
 real one, with the hole's truth in it where that is known.
 """
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -63,17 +64,21 @@ class Outcome:
         renderings: method -> its pictures; empty for a task that makes maps.
         readings: method -> its label maps, for a task that makes maps.
         comparison: the figures.
+        pictures: method -> its pictures, one for each case, where their sizes differ (`analogy`).
         segmenter: whose reading the agreement is, or None.
+        details: what else the report says.
         seconds: wall time of all of it.
     """
 
     task: Task
     sample: Sample
-    cases: list[EditCase]
+    cases: Sequence[EditCase]
     comparison: Comparison
     renderings: Mapping[str, Rendering] = field(default_factory=dict)
     readings: Mapping[str, list[np.ndarray]] = field(default_factory=dict)
+    pictures: Mapping[str, list[np.ndarray]] = field(default_factory=dict)
     segmenter: str | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
 
 

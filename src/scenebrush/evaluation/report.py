@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from scenebrush.evaluation.contact_sheet import edit_sheet, map_sheet
+from scenebrush.evaluation.contact_sheet import analogy_sheet, edit_sheet, map_sheet
 from scenebrush.evaluation.measuring import Outcome
+from scenebrush.evaluation.tasks.analogy import AnalogyCase
 
 FORMAT = 1
 _NOTES = {"lpips": "LPIPS", "agreement": "agreement", "accuracy": "accuracy"}
@@ -52,6 +54,7 @@ def report_of(outcome: Outcome, methods: dict[str, str] | None = None) -> dict[s
         },
         "seconds": round(outcome.seconds, 1),
         **outcome.comparison.to_dict(),
+        **outcome.details,
     }
 
 
@@ -59,6 +62,8 @@ def contact_sheet(outcome: Outcome, rows: int = 16) -> Image.Image:
     """Returns the contact sheet of up to `rows` cases, evenly spread, each method's main figure under its picture."""
     cases = outcome.cases
     chosen = np.unique(np.linspace(0, len(cases) - 1, min(rows, len(cases))).astype(int))
+    if outcome.task.analogies:
+        return _analogies(outcome, chosen)
     shown, notes = [cases[i] for i in chosen], _notes(outcome, chosen)
     if outcome.task.makes_maps:
         return map_sheet(shown, {n: [own[i] for i in chosen] for n, own in outcome.readings.items()}, notes=notes)
@@ -80,6 +85,23 @@ def write_sheet(outcome: Outcome, path: Path, rows: int = 16) -> None:
     part = path.with_name(path.name + ".part")
     contact_sheet(outcome, rows).save(part, format="PNG", optimize=True)
     part.replace(path)
+
+
+def _analogies(outcome: Outcome, chosen: np.ndarray) -> Image.Image:
+    cases = [outcome.cases[i] for i in chosen]
+    targets = [case.target if isinstance(case, AnalogyCase) else "" for case in cases]
+    names = [target or f"{case.group}, its own layout" for case, target in zip(cases, targets, strict=True)]
+    notes = {
+        method: [_changed(photos[case.group]["targets"].get(t)) for case, t in zip(cases, targets, strict=True)]
+        for method, photos in outcome.details["per_photo"].items()
+    }
+    pictures = {name: [made[i] for i in chosen] for name, made in outcome.pictures.items()}
+    return analogy_sheet(cases, pictures, names, notes=notes)
+
+
+def _changed(figures: Mapping[str, float | None] | None) -> str:
+    agreement = None if figures is None else figures["agreement_changed"]
+    return "" if agreement is None else f"agreement where changed {agreement:.3f}"
 
 
 def _notes(outcome: Outcome, chosen: np.ndarray) -> dict[str, list[str]]:

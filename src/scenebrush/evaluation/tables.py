@@ -9,6 +9,9 @@ from scenebrush.evaluation.edit_figures import LOWER_IS_BETTER
 from scenebrush.evaluation.statistics import Interval
 
 COLUMNS = {
+    "reconstruction_psnr": ("rec. PSNR", 2),
+    "reconstruction_ssim": ("rec. SSIM", 3),
+    "reconstruction_lpips": ("rec. LPIPS", 4),
     "lpips": ("LPIPS", 4),
     "lpips_vgg": ("LPIPS VGG", 4),
     "lpips_hole": ("LPIPS hole", 3),
@@ -18,6 +21,7 @@ COLUMNS = {
     "coherence": ("coherence", 3),
     "completeness": ("completeness", 3),
     "agreement": ("agreement", 3),
+    "agreement_changed": ("where changed", 3),
     "pooled_miou": ("mIoU", 3),
     "accuracy": ("pixel accuracy", 3),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scenebrush.errors import InputError, nearest_name
-from scenebrush.evaluation.tasks import counterfactual, manipulating, segmenting, synthesizing, windows
+from scenebrush.evaluation.tasks import analogy, counterfactual, manipulating, segmenting, synthesizing, windows
 from scenebrush.evaluation.tasks.task import Sample, Task
 
 __all__ = ["TASKS", "Sample", "Task", "task_by_name"]
@@ -20,6 +20,7 @@ TASKS: dict[str, Task] = {
         manipulating.MOVE,
         synthesizing.SYNTHESIZE,
         segmenting.SEGMENT,
+        analogy.ANALOGY,
         counterfactual.TOY_ADD,
         counterfactual.TOY_ERASE,
     )

@@ -21,7 +21,7 @@ class Sample:
         data: a scene folder; None for the tasks that make their own scenes.
         split: one of its splits; None = `test`, else `val`, else the only one.
         n: how many cases.
-        size: side of their windows in pixels (whole pictures: the shorter side).
+        size: side of their windows in pixels (whole pictures: the shorter side; `analogy`: the longer side, at most).
         context: None = windows at the photo's own scale; a number = the papers' protocol, side = context x the
             box's longer side, resized to `size`.
         seed: of everything that is drawn.
@@ -68,6 +68,7 @@ class Task:
         needs_data: False where the toy world is drawn.
         makes_maps: True where photos become label maps (the methods are segmenters).
         whole: True where nothing of the photo is shown.
+        analogies: True where models that know one photo draw it in other layouts; see `evaluation.analogy`.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Task:
     needs_data: bool = True
     makes_maps: bool = False
     whole: bool = False
+    analogies: bool = False
 
     def label_set(self, sample: Sample) -> LabelSet:
         """Returns the label set of the sample's layouts."""
