@@ -217,6 +217,7 @@ def test_bad_input_writes_nothing(words: list[str], run: Run, tmp_path: Path) ->
         (changed(words, "--labels", str(one)), "one class only, 'hill'"),
         (changed(words, "--label-set"), "ids.png holds class ids; say of which label set"),
         (changed(words, "--label-set", "camvdi"), "'camvid'"),
+        (changed(words, "--labels", "edges"), "--labels edges has classes of its own"),
         (changed(words, "-o", str(tmp_path / "full")), "holds something else than a fit"),
         ([*words, "--resume"], "holds no fit to go on with"),
         (changed(words, "--iterations", "0"), "--iterations 0"),

@@ -16,7 +16,7 @@ from tyro.conf import FlagCreatePairsOff, Positional, arg
 from scenebrush.cli.console import say, say_json, table
 from scenebrush.cli.train import seconds
 from scenebrush.errors import InputError
-from scenebrush.methods.semia.layout_files import EDGES, FoundLayout, read_source_layout
+from scenebrush.methods.semia.layout_files import FoundLayout, is_edges, read_source_layout
 from scenebrush.methods.semia.source import LARGEST_SIDE, LEAST_SIDE, Source, photo_at_most
 from scenebrush.scene import MAX_MEGAPIXELS, LabelSet, Layout, read_instance_map, read_photo
 
@@ -54,7 +54,7 @@ class Arguments:
     iterations: Annotated[int | None, arg(metavar="N")] = None
     """Learn by number of iterations instead of time: the same on every machine of a kind. The paper's are 2500."""
     resume: Annotated[bool, FlagCreatePairsOff] = False
-    """Go on with the fit that MODEL holds."""
+    """Go on with the fit that MODEL holds; with more time or iterations also with one that is finished."""
     size: Annotated[int | None, arg(metavar="N")] = None
     """The photo is learned with its longer side of N pixels at most; 640 by default."""
     paper: Annotated[bool, FlagCreatePairsOff] = False
@@ -133,7 +133,7 @@ def read_source(arguments: Arguments) -> Source:
     photo = read_photo(arguments.photo, max_megapixels=limit).pixels
     largest = arguments.size or LARGEST_SIDE
     label_set = None if arguments.label_set is None else LabelSet.load(arguments.label_set)
-    if arguments.labels == EDGES:
+    if is_edges(arguments.labels):
         photo = photo_at_most(photo, largest)  # first, so that lines are as thin as they are learned
     found = read_source_layout(arguments.labels, photo, label_set, max_megapixels=limit)
     if found.layout.shape != photo.shape[:2]:

@@ -285,7 +285,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     path = folder / "config.json"
     if not path.is_file():
         raise ModelError(
-            f"{folder} is no model folder: it has no config.json; give a folder written by scenebrush train"
+            f"{folder} is no model folder: it has no config.json; give a folder written by scenebrush train or fit"
         )
     try:
         config = json.loads(path.read_text(encoding="utf-8"))

@@ -251,7 +251,8 @@ class _Place:
 
     def _last_good(self) -> str:
         kept = list_checkpoints(self._checkpoints)
-        return f"the last good checkpoint is {kept[-1]}" if kept else "there is no checkpoint yet"
+        where = f"the last good checkpoint is {kept[-1]}" if kept else "there is no checkpoint yet"
+        return f"{where}, and {self.folder} the model of then; begin again with another seed"
 
 
 def check_folder(folder: Path, *, resume: bool) -> None:

@@ -49,7 +49,9 @@ def read_source_layout(
         InputError: what can be none of these, or cannot be read.
         LabelError: ids or colours that are not the label set's.
     """
-    if str(labels) == EDGES and not Path(labels).is_file():
+    if is_edges(labels):
+        if label_set is not None:
+            raise InputError(f"--labels {EDGES} has classes of its own, edge and area; leave out --label-set")
         return FoundLayout(edge_map(photo), "edges")
     opened = _Opened.read(labels, max_megapixels)
     if label_set is not None:
@@ -63,6 +65,11 @@ def read_source_layout(
     if not opened.colored:
         raise InputError(f"{labels} holds class ids; say of which label set with --label-set SET")
     return FoundLayout(cluster_colors(opened.pixels).layout, "drawing")
+
+
+def is_edges(labels: str | Path) -> bool:
+    """Returns whether this is the word `edges`, and no file of that name."""
+    return str(labels) == EDGES and not Path(labels).is_file()
 
 
 def read_target_layout(path: str | Path, source: Source, *, max_megapixels: float | None = MAX_MEGAPIXELS) -> Layout:
