@@ -248,9 +248,8 @@ def test_pictures_come_as_often_as_asked(clock: SimpleNamespace, tmp_path: Path)
 
 
 def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_checkpoint(tmp_path: Path) -> None:
-    with pytest.raises(
-        TrainingError, match=r"iteration 4: loss is nan; the last good checkpoint is .*step-0000003, and .*another seed"
-    ):
+    told = r"iteration 4: loss is nan; the last good checkpoint is .*step-0000003, and .*another seed"
+    with pytest.raises(TrainingError, match=told):
         fit(Counter(nan_at=3), tmp_path / "m", iterations=8, picture_every=0)
     assert float(final_state(tmp_path / "m")["module/pupil/value"]) == 3
     pupil = Counter()
