@@ -87,9 +87,6 @@ class Analogy:
     def _level(self, halvings: int) -> _Level:
         photo, label_map = smaller(self.picture, halvings), coarser(self.label_map, halvings)
         patch = _PATCHES[min(halvings, len(_PATCHES) - 1)]
-        hidden = label_map == NOTHING
-        if hidden.any():  # nor may a patch that shows any of it
-            label_map = np.where(ndimage.maximum_filter(hidden, patch), NOTHING, label_map)
         rows = patch_rows(photo, patch) / np.float32(patch)
         colors = Projection.of(rows, _COMPONENTS)
         projected = colors(rows)
@@ -129,7 +126,7 @@ class Analogy:
             )
             found = start(sides, rng) if field is None else _finer(field, sides, rng)
             for _ in range(self.settings.passes if halvings else self.settings.last_passes):
-                picture = vote(level.photo, found, label_map.shape, level.patch)
+                picture = vote(level.photo, found, label_map.shape, level.patch, shown=level.label_map != NOTHING)
                 colors = level.colors(patch_rows(picture, level.patch) / np.float32(level.patch)) * level.scale
                 sides = replace(sides, target=np.hstack([colors, guides]))
                 found = improve(sides, found, rng, rounds=3 if halvings else 2, coherence=self.settings.coherence)
@@ -137,7 +134,7 @@ class Analogy:
             rows, columns = np.divmod(found.reshape(label_map.shape), level.label_map.shape[1])
             field = np.stack([np.where(rows >= tops, rows - tops, rows), columns, rows >= tops], -1)
         cost = sides.costs(slice(None), found).reshape(label_map.shape)
-        picture = vote(level.photo, found, label_map.shape, _LAST_PATCH) * 255
+        picture = vote(level.photo, found, label_map.shape, _LAST_PATCH, shown=level.label_map != NOTHING) * 255
         picture = even_out(
             picture, level.photo * 255, level.label_map, found.reshape(label_map.shape), target.label_map, cost
         )

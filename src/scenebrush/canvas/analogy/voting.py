@@ -6,7 +6,7 @@ import numpy as np
 
 
 def vote(
-    picture: np.ndarray, found: np.ndarray, shape: tuple[int, int], patch: int, weights: np.ndarray | None = None
+    picture: np.ndarray, found: np.ndarray, shape: tuple[int, int], patch: int, *, shown: np.ndarray | None = None
 ) -> np.ndarray:
     """Returns float32 (H, W, C) of `shape`: patches of `picture` laid where the field says, averaged, centres most.
 
@@ -15,14 +15,14 @@ def vote(
         found: int (H*W,), flat index of the source pixel at the centre of each target pixel's patch.
         shape: (H, W) of the target.
         patch: side, odd; 1 copies the field's own pixels.
-        weights: float32 (H*W,), what each patch's word counts; None = all alike.
+        shown: bool (h, w), the source's pixels that have a word; None = all. Those of the field itself always have.
     """
     height, width = shape
     margin = patch // 2
     rows, columns = (found // picture.shape[1]).reshape(shape), (found % picture.shape[1]).reshape(shape)
-    own = np.ones(shape, np.float32) if weights is None else weights.reshape(shape)
-    total = np.zeros((height, width, picture.shape[2]), np.float32)
-    count = np.zeros((height, width, 1), np.float32)
+    heard = np.ones(picture.shape[:2], np.float32) if shown is None else shown.astype(np.float32)
+    words = np.dstack([picture * heard[..., None], heard])
+    total = np.zeros((height, width, words.shape[2]), np.float32)
     for down in range(-margin, margin + 1):
         for across in range(-margin, margin + 1):
             # The patch centred at (row - down, column - across) speaks of (row, column).
@@ -30,9 +30,8 @@ def vote(
             of = slice(max(0, -down), height - max(0, down)), slice(max(0, -across), width - max(0, across))
             there = rows[of] + down, columns[of] + across
             inside = (there[0] >= 0) & (there[0] < picture.shape[0]) & (there[1] >= 0) & (there[1] < picture.shape[1])
-            colors = picture[there[0].clip(0, picture.shape[0] - 1), there[1].clip(0, picture.shape[1] - 1)]
+            said = words[there[0].clip(0, picture.shape[0] - 1), there[1].clip(0, picture.shape[1] - 1)]
             near = np.float32(np.exp(-(down**2 + across**2) / (0.5 * (margin + 0.5) ** 2)))
-            share = (own[of] * inside * near)[..., None]
-            total[to] += colors * share
-            count[to] += share
-    return total / np.maximum(count, np.float32(1e-6))
+            total[to] += said * (inside * near)[..., None]
+    own = picture[rows, columns]
+    return np.where(total[..., -1:] > 0, total[..., :-1] / np.maximum(total[..., -1:], np.float32(1e-12)), own)

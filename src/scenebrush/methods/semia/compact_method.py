@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from scipy import ndimage
 from torch import Tensor
 
 from scenebrush.canvas.analogy import Analogy, AnalogySettings
+from scenebrush.errors import ModelError
 from scenebrush.methods.base import read_config
 from scenebrush.methods.layout_arrays import class_indices, picture
 from scenebrush.methods.model_folder import load_weights
@@ -20,6 +22,18 @@ from scenebrush.scene.layout import Layout
 
 _FITS = 1e-6  # a copy that costs no more is the photo itself
 _SIDE = 8
+
+PROFILES: Final = (
+    AnalogySettings(),
+    AnalogySettings(coherence=0.3),
+    AnalogySettings(coherence=3.0),
+    AnalogySettings(guide=0.2),
+    AnalogySettings(guide=1.5),
+    AnalogySettings(place=0.1),
+    AnalogySettings(place=2.0),
+    AnalogySettings(reach=20.0),
+)
+"""The ways of copying that a fit tries; the first is the one for all photos."""
 
 
 class CompactRenderer:
@@ -71,18 +85,17 @@ def build_refiner(config: SemiaConfig, num_classes: int) -> Refiner:
     return Refiner(num_classes, width=config.refiner_width)
 
 
-def settings_of(config: SemiaConfig) -> AnalogySettings:
-    """Returns how the canvas copies."""
-    return AnalogySettings()
-
-
 def load_renderer(folder: Path, config: SemiaConfig, source: Source) -> CompactRenderer:
     """Returns the renderer of a model folder; `ModelError` where its weights do not fit the configuration."""
-    helps = bool((read_config(folder).get("training") or {}).get("refiner_helps"))
-    refiner = None
-    if helps:
-        refiner = load_weights(folder, lambda: build_refiner(config, len(source.layout.label_set.classes)))
-    return CompactRenderer(source, settings_of(config), refiner)
+    training = read_config(folder).get("training") or {}
+    # Read in any case: a folder that is not whole is to be known as such.
+    refiner = load_weights(folder, lambda: build_refiner(config, len(source.layout.label_set.classes)))
+    profile = training.get("copying", 0)
+    if profile not in range(len(PROFILES)):
+        raise ModelError(
+            f"{folder}/config.json copies by profile {profile!r}; this scenebrush has 0-{len(PROFILES) - 1}"
+        )
+    return CompactRenderer(source, PROFILES[profile], refiner if training.get("refiner_helps") else None)
 
 
 def _plane(values: np.ndarray) -> Tensor:

@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+import torch
 from scipy import ndimage
+from torch import Tensor
 
 from scenebrush.canvas.analogy import Analogy, AnalogySettings
 from scenebrush.errors import InputError
+from scenebrush.losses.likeness import Likeness
 from scenebrush.methods.semia.source import Source
 
 HELD_OUT = 3
@@ -21,6 +24,7 @@ _HIDDEN = 0.12, 0.25  # share of the photo that a lesson hides, from and to
 _HOLE = 0.06, 0.22  # a hole's side, in shares of the photo's longer side
 _GAP = 1  # pixels around a hole that are not copied from either: they mix with what it hides
 _TRIES = 60
+_AROUND, _SEEN = 8, 48  # pixels around a hole that are compared with it, and the least side of what is compared
 _APART = 4  # pixels between what is learned and what is held out
 
 
@@ -52,9 +56,7 @@ class Lessons:
         InputError: a photo too small to hide anything in.
     """
 
-    def __init__(
-        self, source: Source, settings: AnalogySettings, *, seed: int = 0, held_out: int = HELD_OUT
-    ) -> None:
+    def __init__(self, source: Source, settings: AnalogySettings, *, seed: int = 0, held_out: int = HELD_OUT) -> None:
         self.source, self.settings, self.seed = source, settings, seed
         nothing = np.zeros(source.shape, bool)
         self.tests = [self._hide(np.random.default_rng((seed, 0, k)), nothing) for k in range(held_out)]
@@ -105,3 +107,24 @@ class Lessons:
         if not hidden.any():
             raise InputError("the photo is too small: nothing is left to learn from beside what is held out")
         return hidden
+
+
+def hole_distances(distance: Likeness, lesson: Lesson, picture: np.ndarray, photo: np.ndarray) -> np.ndarray:
+    """Returns the distance of a picture to the photo about each hole of a lesson, float64 (N,)."""
+    numbers, count = ndimage.label(lesson.hidden)
+    found = []
+    for rows, columns in ndimage.find_objects(numbers):
+        window = _grown(rows, photo.shape[0]), _grown(columns, photo.shape[1])
+        with torch.no_grad():
+            found.append(float(distance(_image(picture[window]), _image(photo[window]))))
+    return np.array(found)
+
+
+def _grown(span: slice, length: int) -> slice:
+    """A span with what lies around it, at least `_SEEN` pixels."""
+    more = max(_AROUND, (_SEEN - (span.stop - span.start) + 1) // 2)
+    return slice(max(0, span.start - more), min(length, span.stop + more))
+
+
+def _image(picture: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None].float() / 127.5 - 1
