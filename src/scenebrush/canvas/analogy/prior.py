@@ -1,7 +1,7 @@
 """Where in the photo each pixel of a new layout would come from if nothing spoke against it.
 
-Stuff stays where it is. A thing takes its pixels from the thing of its class that is most like it: as it lies, moved, or
-stretched from one box onto the other, so that what belongs at its top left comes from the other's top left.
+Stuff stays where it is. A thing takes its pixels from the thing of its class that is most like it: as it lies, moved,
+or stretched from one box onto the other, so that what belongs at its top left comes from the other's top left.
 """
 
 from __future__ import annotations

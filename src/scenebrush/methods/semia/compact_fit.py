@@ -1,9 +1,9 @@
 """Our fit of one photo: the canvas copies, and a small network learns to go over what copying does badly.
 
-Every iteration takes windows of lessons (`lessons.py`): parts of the photo that were hidden and filled by copying, whose
-truth is known. The losses are SemIA's where they make sense here: reconstruction, perceptual, and an adversary, which
-judges VGG features, so that it learns in hundreds of steps. Whether the network is used at all is decided by what is held
-out: it has to beat the copy.
+Every iteration takes windows of lessons (`lessons.py`): parts of the photo that were hidden and filled by copying,
+whose truth is known. The losses are SemIA's where they make sense here: reconstruction, perceptual, and an adversary,
+which judges VGG features, so that it learns in hundreds of steps. Whether the network is used at all is decided by what
+is held out: it has to beat the copy.
 """
 
 from __future__ import annotations

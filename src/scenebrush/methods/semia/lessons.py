@@ -111,7 +111,7 @@ class Lessons:
 
 def hole_distances(distance: Likeness, lesson: Lesson, picture: np.ndarray, photo: np.ndarray) -> np.ndarray:
     """Returns the distance of a picture to the photo about each hole of a lesson, float64 (N,)."""
-    numbers, count = ndimage.label(lesson.hidden)
+    numbers = ndimage.label(lesson.hidden)[0]
     found = []
     for rows, columns in ndimage.find_objects(numbers):
         window = _grown(rows, photo.shape[0]), _grown(columns, photo.shape[1])

@@ -1,8 +1,8 @@
 """Our network: it goes over what was copied, where that does not fit, and leaves the rest to the last bit.
 
-SemIA's semantic feature translation in a form that cannot blow up. The paper scales features by the ratio of two layouts'
-features, which is unbounded where they are near 0; here each class has a scale and a shift, a scale is exp(tanh(.)), and
-what changes a pixel is its class and how badly its copy fits.
+SemIA's semantic feature translation in a form that cannot blow up. The paper scales features by the ratio of two
+layouts' features, which is unbounded where they are near 0; here each class has a scale and a shift, a scale is
+exp(tanh(.)), and what changes a pixel is its class and how badly its copy fits.
 """
 
 from __future__ import annotations
