@@ -162,13 +162,14 @@ def test_a_picture_of_another_size_is_refused(folder: Path, assets: Path, monkey
 
 def test_a_folder_of_fits_draws_each_photo_by_its_own(folder: Path, tmp_path: Path) -> None:
     for stem, seed in (("north", 0), ("south", 1)):
-        TinyPupil(tiny_source(), seed=seed).export(tmp_path / "fits" / stem, {"iterations": 0})
+        TinyPupil(tiny_source(), seed=seed).export(tmp_path / "fits" / stem, {"iterations": 0, "seconds": 12})
     cases = analogy_cases(Sample(folder, size=256))
     fits = analogy_method(str(tmp_path / "fits"), LAND)
     assert isinstance(fits, Fits)
     fits.check(["north", "south"])
     with pytest.raises(InputError, match=r"holds no fit of photo 'nort' \(did you mean 'north'\?\); make it with"):
         fits.check(["nort"])
+    assert fits.ready_for(cases[:3], 0).learned == 12
     north, south = fits.ready_for(cases[:3], 0), fits.ready_for(cases[3:], 0)
     assert north.draws_whole
     assert (north.paint(cases[0]) != south.paint(cases[0])).any()

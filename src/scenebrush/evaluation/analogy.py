@@ -130,7 +130,6 @@ def _details(photos: Sequence[PhotoToDraw], found: Mapping[str, Sequence[PhotoFi
         "per_photo": {
             name: {
                 photo.stem: {
-                    "learned_seconds": round(own.learned, 3),
                     "means": _plain(own.means),
                     "targets": {target: _plain(figures) for target, figures in own.targets.items()},
                 }

@@ -66,7 +66,7 @@ class PhotoFigures:
         reconstruction: figures of the photo drawn in its own layout; empty for an editor.
         targets: figures of each target, by its name.
         confusion: int64 (C, C + 1) over the photo's ids, all targets together.
-        learned: seconds that the method learned this photo for during the measurement.
+        learned: seconds that the method learned this photo for, 0 = not at all.
     """
 
     pictures: list[np.ndarray]
@@ -77,10 +77,10 @@ class PhotoFigures:
 
     @property
     def means(self) -> Figures:
-        """The photo's figures: the means over its targets, and its reconstruction."""
+        """The photo's figures: the means over its targets, its reconstruction, and the seconds it was learned for."""
         names = dict.fromkeys(name for figures in self.targets.values() for name in figures)
         means = {name: _mean([figures[name] for figures in self.targets.values()]) for name in names}
-        return self.reconstruction | means
+        return self.reconstruction | means | ({"learned_seconds": self.learned} if self.learned else {})
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ from scenebrush.errors import InputError, ModelError, nearest_name
 from scenebrush.evaluation.methods_by_name import method_by_name
 from scenebrush.evaluation.tasks.analogy import AnalogyCase
 from scenebrush.methods import load_model, load_synthesizer
-from scenebrush.methods.base import Adaptable, Editor
+from scenebrush.methods.base import Adaptable, Editor, read_config
 from scenebrush.scene.label_set import LabelSet
 
 UNCHANGED = "unchanged"
@@ -27,7 +27,7 @@ class Painter:
     Args:
         paint: makes a case's picture, uint8 (H, W, 3).
         draws_whole: it draws the whole picture; an editor cannot show a photo in its own layout, for nothing changes.
-        learned: seconds that it learned this photo for, here and now.
+        learned: seconds that it learned this photo for; 0 = it did not, or nobody wrote it down.
     """
 
     paint: Callable[[AnalogyCase], np.ndarray]
@@ -72,9 +72,9 @@ class Fits:
         """Loads the fit of the photo."""
         folder = self._folder / cases[0].group
         if self._as_editor:
-            return _editing(load_model(folder), seed)
+            return _editing(load_model(folder), seed, _learned(folder))
         model = load_synthesizer(folder)
-        return Painter(lambda case: model.synthesize(case.edit.layout, seed=seed), True)
+        return Painter(lambda case: model.synthesize(case.edit.layout, seed=seed), True, _learned(folder))
 
 
 class Edits:
@@ -147,6 +147,12 @@ def analogy_method(spec: str, label_set: LabelSet, *, bank: Path | None = None) 
 
 def _holds_fits(folder: Path) -> bool:
     return folder.is_dir() and not (folder / "config.json").is_file() and any(folder.glob("*/config.json"))
+
+
+def _learned(fit: Path) -> float:
+    """Returns how many seconds a fit took, all its calls together, as its config.json says."""
+    training = read_config(fit).get("training")
+    return float(training.get("seconds") or 0) if isinstance(training, dict) else 0.0
 
 
 def _seconds(spec: str, value: str) -> float:

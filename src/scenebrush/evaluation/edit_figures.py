@@ -34,14 +34,15 @@ LOWER_IS_BETTER = {
     "single_image_fid": True,
     "coherence": True,
     "completeness": True,
+    "learned_seconds": True,
     "seconds": True,
     "cpu_seconds": True,
 }
 """The figures per edit, and which way is better.
 
 `lpips`, `lpips_vgg`, `ssim`, `psnr` are of the whole window. `agreement` and `miou` are a segmenter's, within the hole,
-and NaN where it can tell nothing there; `agreement_changed` and the `reconstruction` figures are those of task
-`analogy`. `single_image_fid`, `coherence` and `completeness` compare the window with the
+and NaN where it can tell nothing there; `agreement_changed`, `learned_seconds` and the `reconstruction` figures are
+those of task `analogy`. `single_image_fid`, `coherence` and `completeness` compare the window with the
 real one, with the hole's truth in it where that is known.
 """
 

@@ -24,6 +24,7 @@ COLUMNS = {
     "agreement_changed": ("where changed", 3),
     "pooled_miou": ("mIoU", 3),
     "accuracy": ("pixel accuracy", 3),
+    "learned_seconds": ("s learned", 0),
 }
 """The figures that a table shows where they were measured, with heading and decimals; the JSON document holds all."""
 
