@@ -43,6 +43,8 @@ def test_maps_are_picked_pixel_by_pixel_at_pixel_centres() -> None:
     assert larger.instance_map is not None
     assert np.array_equal(larger.instance_map, instances.repeat(2, 0).repeat(2, 1))
     assert np.array_equal(resized_layout(larger, (3, 2)).label_map, labels)
+    noise = np.random.default_rng(0).integers(0, 3, (9, 12))
+    assert np.array_equal(resized_layout(Layout(noise, LAND), (4, 3)).label_map, noise[1::3, 1::3])
 
 
 def test_thin_lines_are_not_lost_where_a_drawing_is_made_smaller() -> None:

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from scenebrush.errors import InputError, ModelError
+from scenebrush.methods.semia.source import Source
 from scenebrush.methods.semia.target_layout import TargetLayout, lacking_classes, target_layout, with_nearest_classes
+from scenebrush.scene.files.edge_maps import EDGES
 from scenebrush.scene.label_set import LabelSet
 from scenebrush.scene.layout import Layout
-from tests.methods.semia.tiny import LAND, land, tiny_source
+from tests.methods.semia.tiny import LAND, land, photo_of, tiny_source
 
 SKY, HILL, HUT, LAKE = 0, 1, 2, 7
 
@@ -34,6 +36,16 @@ def test_another_size_of_the_same_shape_is_brought_to_the_photos() -> None:
     assert found.notes == ("the layout is 177x144, fit 'fit' learned 88x72: drawn at that size, the picture is scaled",)
     larger = asked(land(height=144, width=177))
     assert larger.layout.shape == (144, 177) and not larger.notes
+
+
+def test_thin_lines_are_not_lost_on_the_way() -> None:
+    lines = np.zeros((72, 88), int)
+    lines[40] = 1
+    source = Source(photo_of(land()), Layout(lines, EDGES), "edges")
+    larger = np.zeros((216, 264), int)
+    larger[:, 30] = 1  # picking would take columns 28 and 31
+    found = target_layout(Layout(larger, EDGES), source, name="fit", any_size=False).layout
+    assert found.label_map[:, 10].all() and found.label_map.sum() == 72
 
 
 @pytest.mark.parametrize("size", [(72, 90), (88, 72), (72, 86)])
