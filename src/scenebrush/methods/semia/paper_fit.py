@@ -9,15 +9,13 @@ import copy
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor, nn
 from torch.optim import Adam
 
-from scenebrush.data.augmentation import Augmentation, Warp, draw_warp
 from scenebrush.errors import InputError
 from scenebrush.layers.discriminators.base import Judgement
 from scenebrush.layers.spectral_norm import settle_
@@ -36,24 +34,14 @@ from scenebrush.methods.semia.paper_schedule import (
     BETAS,
     GENERATOR_STEPS,
     ITERATIONS,
-    SWAP,
     rates,
     reconstructs,
     strength,
 )
-from scenebrush.methods.semia.source import Source, resized_layout
-from scenebrush.scene.layout import Layout
+from scenebrush.methods.semia.paper_turns import Turn, draw_copy, sheet_layouts, sized
+from scenebrush.methods.semia.source import Source
 
 NETWORKS: Final = ("generator", "discriminator", "auxiliary")
-SHEET_SEED: Final = 0  # of the layouts that the sheet shows, the same in every picture
-
-
-class Turn(NamedTuple):
-    """What one iteration learns from: source and target, which are one in reconstruction mode."""
-
-    source: Pair
-    target: Pair
-    reconstructs: bool
 
 
 class PaperPupil:
@@ -114,7 +102,8 @@ class PaperPupil:
         self.bf16, self.channels_last = bf16, channels_last
         self.remember_real, self.half_until, self.guided = remember_real, half_until, guided
         self._build(vgg, weights, completeness)
-        self._sizes = {half: self._sized(half) for half in ((True, False) if half_until else (False,))}
+        halves = (True, False) if half_until else (False,)
+        self._sizes = {half: sized(source, config.divisor, half=half) for half in halves}
         self._photo_features: dict[bool, list[Tensor]] = {}
 
     def iterate(self, iteration: int, share: float) -> Mapping[str, float]:
@@ -137,7 +126,7 @@ class PaperPupil:
     def picture(self) -> np.ndarray:
         """Returns the photo's layout and two augmented ones, each above its picture: uint8 (2H, 3W, 3)."""
         renderer = PaperRenderer(self.drawing.eval().cpu(), self.source, self.config.divisor)
-        layouts = [self.source.layout, *(warped(self.source.layout, warp) for warp in self._sheet_warps())]
+        layouts = [self.source.layout, *sheet_layouts(self.source.layout)]
         rows = [[layout.label_set.colors(layout.label_map) for layout in layouts]]
         rows.append([renderer.render(layout, 0) for layout in layouts])
         self.drawing.to(self.device)
@@ -201,32 +190,18 @@ class PaperPupil:
             for group in self.optimizers[name].param_groups:
                 group["lr"] = rate
 
-    def _sized(self, half: bool) -> Source:
-        """Returns the photo and its layout, cropped to what the networks divide, perhaps at half the size."""
-        height, width = (side // (2 if half else 1) for side in self.source.shape)
-        photo = self.source.photo
-        if half:
-            photo = np.asarray(Image.fromarray(photo).resize((width, height), Image.Resampling.BOX))
-        layout = resized_layout(self.source.layout, (width, height), lines=self.source.kind == "edges")
-        rows, columns = (side // self.config.divisor * self.config.divisor for side in (height, width))
-        if min(rows, columns) < 2 * self.config.divisor:
-            raise InputError(f"the photo is {width}x{height}; expected {2 * self.config.divisor} pixels or more a side")
-        return Source(photo[:rows, :columns], Layout(layout.label_map[:rows, :columns], layout.label_set))
-
     def _turn(self, iteration: int, share: float, rng: np.random.Generator) -> Turn:
         """Draws the augmented pair, and what is source and what target."""
         half = share < self.half_until
-        sized = self._sizes[half]
-        warp = draw_warp(sized.shape, Augmentation(), strength(share), rng)
-        swap = rng.random() < SWAP
-        augmented = Source(warp.picture(sized.photo), warped(sized.layout, warp))
+        photo = self._sizes[half]
+        augmented, swap = draw_copy(photo, strength(share), rng)
         if reconstructs(iteration):
             pair = self._pair(augmented)
             return Turn(pair, pair, True)
         if swap:
             changed = self._pair(augmented)
-            return Turn(changed._replace(patches=self._features(changed.photo)), self._pair(sized), False)
-        plain = self._pair(sized)
+            return Turn(changed._replace(patches=self._features(changed.photo)), self._pair(photo), False)
+        plain = self._pair(photo)
         if half not in self._photo_features:
             self._photo_features[half] = self._features(plain.photo)
         return Turn(plain._replace(patches=self._photo_features[half]), self._pair(augmented), False)
@@ -296,16 +271,6 @@ class PaperPupil:
                 mean.lerp_(now[key], 1 - self.average_decay)
             else:
                 mean.copy_(now[key])
-
-    def _sheet_warps(self) -> Iterator[Warp]:
-        rng = np.random.default_rng(SHEET_SEED)
-        for _ in range(2):
-            yield draw_warp(self.source.shape, Augmentation(bend=1.0, bend_shift=0.05), 1.0, rng)
-
-
-def warped(layout: Layout, warp: Warp) -> Layout:
-    """Returns a layout's label map under a warp."""
-    return Layout(warp.labels(layout.label_map), layout.label_set)
 
 
 @contextmanager
