@@ -87,11 +87,13 @@ def test_the_time_is_ten_minutes_where_nobody_says_another() -> None:
     assert verb.time_allowed(verb.Arguments(**given, iterations=9, time_budget="90s")) == 90  # type: ignore[arg-type]
 
 
-def test_a_fit_by_time(words: list[str], run: Run, tmp_path: Path) -> None:
+def test_a_fit_by_time(words: list[str], run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[int] = []
+    monkeypatch.setattr("torch.set_num_threads", threads.append)
     began = time.monotonic()
     done = run(*changed(words, "--iterations"), "--time-budget", "3s", "--threads", "1")
     assert done.code == 0 and time.monotonic() - began < 6
-    assert " iterations in 3 s" in done.out and "--resume" not in done.out
+    assert " iterations in 3 s" in done.out and "--resume" not in done.out and threads == [1]
 
 
 def test_instances_are_kept(words: list[str], run: Run, tmp_path: Path) -> None:
