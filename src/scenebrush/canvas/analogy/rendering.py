@@ -10,6 +10,7 @@ from scipy import ndimage
 from scenebrush.canvas.analogy.blending import even_out
 from scenebrush.canvas.analogy.descriptors import Projection, patch_rows
 from scenebrush.canvas.analogy.guides import guide
+from scenebrush.canvas.analogy.lines import bent, follow
 from scenebrush.canvas.analogy.prior import Prior, prior
 from scenebrush.canvas.analogy.search import Sides, improve, start
 from scenebrush.canvas.analogy.settings import AnalogySettings
@@ -64,6 +65,7 @@ class Analogy:
         layout: its layout.
         usable: bool (H, W), which pixels may be copied; None = all.
         settings: what counts how much.
+        lines: the id of the class that is lines, where the layouts are line drawings (`lines.follow`).
     """
 
     def __init__(
@@ -72,9 +74,11 @@ class Analogy:
         layout: Layout,
         usable: np.ndarray | None = None,
         settings: AnalogySettings = DEFAULT,
+        lines: int | None = None,
     ) -> None:
         self.layout = layout
         self.settings = settings
+        self.lines = lines
         self.picture = photo.astype(np.float32) / 255
         self.label_map = layout.label_map.astype(np.int32)
         if usable is not None and not usable.all():
@@ -107,7 +111,7 @@ class Analogy:
         """
         rng = np.random.default_rng(seed)
         wanted = prior(self.layout, target)
-        sheet = stretched(self.picture, self.label_map, wanted.fits, target.shape)
+        sheet = self._sheet(wanted, target)
         field: np.ndarray | None = None
         for halvings in reversed(range(len(self.levels))):
             level = self.levels[halvings] if sheet is None else self._with(self.levels[halvings], sheet, halvings)
@@ -139,6 +143,13 @@ class Analogy:
             picture, level.photo * 255, level.label_map, found.reshape(label_map.shape), target.label_map, cost
         )
         return Rendering(np.rint(picture).clip(0, 255).astype(np.uint8), cost)
+
+    def _sheet(self, wanted: Prior, target: Layout) -> Sheet | None:
+        """What is copied from beside the photo: things at another size, or the photo bent after a sketch."""
+        if self.lines is None:
+            return stretched(self.picture, self.label_map, wanted.fits, target.shape)
+        bend = follow(self.label_map == self.lines, target.label_map == self.lines)
+        return None if bend is None else bent(self.picture, self.label_map, bend)
 
     def _with(self, level: _Level, sheet: Sheet, halvings: int) -> _Level:
         """Returns the level with a sheet below its photo; the narrower one is widened by pixels that nobody takes."""

@@ -18,6 +18,7 @@ from scenebrush.methods.model_folder import load_weights
 from scenebrush.methods.semia.config import SemiaConfig
 from scenebrush.methods.semia.refiner import Refiner
 from scenebrush.methods.semia.source import Source
+from scenebrush.scene.files import value_counts
 from scenebrush.scene.layout import Layout
 
 _FITS = 1e-6  # a copy that costs no more is the photo itself
@@ -51,7 +52,7 @@ class CompactRenderer:
     def __init__(self, source: Source, settings: AnalogySettings, refiner: Refiner | None) -> None:
         self.source = source
         self.refiner = refiner
-        self.analogy = Analogy(source.photo, source.layout, settings=settings)
+        self.analogy = Analogy(source.photo, source.layout, settings=settings, lines=line_class(source))
 
     def render(self, layout: Layout, seed: int) -> np.ndarray:
         """Returns the picture of a layout of any size, uint8 (H, W, 3)."""
@@ -78,6 +79,14 @@ def refined(
     with torch.inference_mode():
         drawn = picture(refiner(*(plane.to(device) for plane in planes)), canvas.shape[:2])
     return np.where(doubt[..., None], drawn, canvas)
+
+
+def line_class(source: Source) -> int | None:
+    """Returns the id of the class that is lines, where the photo was learned by its lines."""
+    if source.kind != "edges":
+        return None
+    counts = value_counts(source.layout.label_map)
+    return min(counts, key=lambda value: counts[value])
 
 
 def build_refiner(config: SemiaConfig, num_classes: int) -> Refiner:

@@ -51,7 +51,14 @@ class SemiaConfig:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise RecipeError(f"config.kind is {self.kind!r}; expected {' or '.join(KINDS)}")
-        for name in ("levels", "width", "condition_channels", "discriminator_width", "auxiliary_width", "refiner_width"):
+        for name in (
+            "levels",
+            "width",
+            "condition_channels",
+            "discriminator_width",
+            "auxiliary_width",
+            "refiner_width",
+        ):
             if getattr(self, name) < 1:
                 raise RecipeError(f"config.{name} is {getattr(self, name)}; expected 1 or more")
         if self.width * 2 < 4:

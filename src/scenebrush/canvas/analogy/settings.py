@@ -1,0 +1,35 @@
+"""What a rendering by analogy can be told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from scenebrush.errors import InputError
+
+
+@dataclass(frozen=True)
+class AnalogySettings:
+    """What counts how much when patches are compared, and how long is searched. All are >= 0.
+
+    Args:
+        guide: the classes around a pixel, beside the colours of its patch.
+        place: that a pixel comes from where it would be expected to come from.
+        coherence: how much more a match costs that goes on nowhere where its neighbours do; high = large pieces.
+        reach: pixels, at every size: how near a class has to be to matter.
+        passes: searches and votes at each size.
+        last_passes: the same at the finest size.
+    """
+
+    guide: float = 3.0
+    place: float = 0.5
+    coherence: float = 1.0
+    reach: float = 10.0
+    passes: int = 4
+    last_passes: int = 2
+
+    def __post_init__(self) -> None:
+        for name in ("guide", "place", "coherence"):
+            if getattr(self, name) < 0:
+                raise InputError(f"analogy: {name} is {getattr(self, name):g}; expected 0 or more")
+        if self.reach < 1 or min(self.passes, self.last_passes) < 1:
+            raise InputError(f"analogy: reach {self.reach:g}, passes {self.passes} and {self.last_passes}; all need 1")
