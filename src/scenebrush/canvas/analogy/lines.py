@@ -1,8 +1,9 @@
 """Sketches: a photo bent so that its lines come to lie on those of a sketch.
 
-Lines say little of what is between them, so that copying needs to know where things went: a dense flow between the distance
-fields of both line drawings, from coarse to fine (Lucas and Kanade, iterated, by scikit-image), begun from the photo as it
-is, mirrored, or fitted box onto box. Whichever brings the lines together best with the least bending is taken.
+Lines say little of what is between them, so that copying needs to know where things went: a dense flow between the
+distance fields of both line drawings, from coarse to fine (Lucas and Kanade, iterated, by scikit-image), begun from the
+photo as it is, mirrored, or fitted box onto box. Whichever brings the lines together best with the least bending is
+taken.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _ROUGH = 0.1  # what bending counts beside lines that do not meet
 _SMOOTH = 1.0  # pixels over which a flow is evened out
 _PROMISING = 2  # of the beginnings that are gone on from
 _TORN = 0.9  # stretched by more than this from pixel to pixel, the photo is torn there
-_MEANT = 0.02  # share of the distance by which lines have to come closer before a photo is bent at all
+_MEANT = 0.85  # of how badly the photo fits as it is: bent, it has to fit better than that
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +49,7 @@ def follow(lines: np.ndarray, sketch: np.ndarray) -> Bend | None:
         return None
     tries = list(_tries(lines, sketch))
     best = min(tries, key=lambda one: one.badness)
-    return best.bend if best.badness < tries[0].badness - _MEANT else None
+    return best.bend if best.badness < _MEANT * tries[0].badness else None
 
 
 def _tries(lines: np.ndarray, sketch: np.ndarray) -> Iterator[_Try]:
@@ -86,7 +87,8 @@ def _firsts(lines: np.ndarray, sketch: np.ndarray) -> Iterator[Bend]:
 
 def _closer(lines: np.ndarray, sketch: np.ndarray, bend: Bend, cap: float, radius: int, step: int) -> Bend:
     wanted, shown = _field(sketch, cap), _bent(_field(lines, cap), bend)
-    down, across = optical_flow_ilk(wanted[::step, ::step], shown[::step, ::step], radius=radius, num_warp=10)
+    flow = optical_flow_ilk(wanted[::step, ::step], shown[::step, ::step], radius=radius, num_warp=10)  # type: ignore[no-untyped-call]
+    down, across = flow
     if step > 1:
         zoom = np.array(sketch.shape) / down.shape
         down, across = (ndimage.zoom(flow, zoom, order=1) * step for flow in (down, across))
@@ -101,7 +103,7 @@ def _judged(lines: np.ndarray, sketch: np.ndarray, bend: Bend) -> _Try:
 
 
 def _stretch(bend: Bend) -> np.ndarray:
-    """By how much the way from pixel to pixel is longer or shorter than in a picture that is only mirrored and fitted."""
+    """By how much the way from pixel to pixel differs from that in a picture that is only mirrored and fitted."""
     gradients = np.stack([np.gradient(bend.rows, axis=0), np.abs(np.gradient(bend.columns, axis=1))])
     crossed = np.abs(np.gradient(bend.rows, axis=1)) + np.abs(np.gradient(bend.columns, axis=0))
     typical = np.median(gradients.reshape(2, -1), axis=1)[:, None, None]
@@ -110,7 +112,7 @@ def _stretch(bend: Bend) -> np.ndarray:
 
 
 def bent(photo: np.ndarray, label_map: np.ndarray, bend: Bend) -> Sheet:
-    """Returns the photo, float32 (h, w, 3), and its labels as they are bent; torn places, and beyond it, hold nothing."""
+    """Returns the photo, float32 (h, w, 3), and its labels, bent; torn places, and those beyond it, hold nothing."""
     places = np.stack([bend.rows, bend.columns])
     picture = np.stack([ndimage.map_coordinates(photo[..., c], places, order=1, mode="nearest") for c in range(3)], -1)
     labels = ndimage.map_coordinates(label_map, places, order=0, mode="nearest")
@@ -126,7 +128,7 @@ def _bent(field: np.ndarray, bend: Bend) -> np.ndarray:
 
 def _field(lines: np.ndarray, cap: float) -> np.ndarray:
     """Distance to the nearest line, 0 to 1 = `cap` pixels and more."""
-    return (np.minimum(ndimage.distance_transform_edt(~lines), cap) / cap).astype(np.float32)
+    return np.asarray(np.minimum(ndimage.distance_transform_edt(~lines), cap) / cap, np.float32)
 
 
 def _box(lines: np.ndarray) -> tuple[int, int, int, int]:
