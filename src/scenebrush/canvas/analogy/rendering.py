@@ -19,9 +19,8 @@ from scenebrush.canvas.analogy.voting import vote
 from scenebrush.scene.layout import Layout
 
 _COARSEST = 40  # pixels of the shorter side at the coarsest size
-_PATCHES = 5, 5, 7  # side at the finest size, at half of it, and so on
+_COARSE_PATCH, _FINE_SIZES = 7, 2  # side of the patches from the third finest size on
 _COMPONENTS, _GUIDE_COMPONENTS = 32, 16  # of a patch's colours, and of its guide, at most
-_LAST_PATCH = 3  # of the last vote
 DEFAULT = AnalogySettings()
 
 
@@ -90,7 +89,7 @@ class Analogy:
 
     def _level(self, halvings: int) -> _Level:
         photo, label_map = smaller(self.picture, halvings), coarser(self.label_map, halvings)
-        patch = _PATCHES[min(halvings, len(_PATCHES) - 1)]
+        patch = self.settings.patch if halvings < _FINE_SIZES else _COARSE_PATCH
         rows = patch_rows(photo, patch) / np.float32(patch)
         colors = Projection.of(rows, _COMPONENTS)
         projected = colors(rows)
@@ -138,7 +137,9 @@ class Analogy:
             rows, columns = np.divmod(found.reshape(label_map.shape), level.label_map.shape[1])
             field = np.stack([np.where(rows >= tops, rows - tops, rows), columns, rows >= tops], -1)
         cost = sides.costs(slice(None), found).reshape(label_map.shape)
-        picture = vote(level.photo, found, label_map.shape, _LAST_PATCH, shown=level.label_map != NOTHING) * 255
+        picture = (
+            vote(level.photo, found, label_map.shape, self.settings.last_patch, shown=level.label_map != NOTHING) * 255
+        )
         picture = even_out(
             picture, level.photo * 255, level.label_map, found.reshape(label_map.shape), target.label_map, cost
         )

@@ -18,6 +18,8 @@ class AnalogySettings:
         reach: pixels, at every size: how near a class has to be to matter.
         passes: searches and votes at each size.
         last_passes: the same at the finest size.
+        patch: side of the patches that are compared at the two finest sizes, odd; coarser ones have 7.
+        last_patch: side of the patches that the picture is made of in the end, odd; 1 is sharpest, more hides seams.
     """
 
     guide: float = 3.0
@@ -26,10 +28,14 @@ class AnalogySettings:
     reach: float = 10.0
     passes: int = 4
     last_passes: int = 2
+    patch: int = 5
+    last_patch: int = 3
 
     def __post_init__(self) -> None:
         for name in ("guide", "place", "coherence"):
             if getattr(self, name) < 0:
                 raise InputError(f"analogy: {name} is {getattr(self, name):g}; expected 0 or more")
+        if min(self.patch, self.last_patch) < 1 or self.patch % 2 == 0 or self.last_patch % 2 == 0:
+            raise InputError(f"analogy: patch {self.patch} and last_patch {self.last_patch}; expected odd numbers")
         if self.reach < 1 or min(self.passes, self.last_passes) < 1:
             raise InputError(f"analogy: reach {self.reach:g}, passes {self.passes} and {self.last_passes}; all need 1")

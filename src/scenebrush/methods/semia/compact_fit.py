@@ -1,332 +1,156 @@
-"""Our fit of one photo: the canvas copies, and a small network learns to go over what copying does badly.
+"""Our fit of one photo: how to copy it is learned from the photo itself.
 
-Every iteration takes windows of lessons (`lessons.py`): parts of the photo that were hidden and filled by copying,
-whose truth is known. The losses are SemIA's where they make sense here: reconstruction, perceptual, and an adversary,
-which judges VGG features, so that it learns in hundreds of steps. Whether the network is used at all is decided by what
-is held out: it has to beat the copy.
+Parts of the photo are hidden and filled by copying from the rest (`lessons.py`); what counts how much in copying is
+changed a little, tried, and kept where the holes come closer to the truth, again and again. What is held out decides in
+the end whether the settings found are used, or those for all photos. SemIA's self-supervision, without a network: one
+that went over the copies was tried, and did not beat them (README.md).
 """
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from scenebrush.layers.discriminators.base import resting
-from scenebrush.layers.discriminators.feature_heads import FeatureDiscriminator, touched_places
-from scenebrush.layers.spectral_norm import settle_
-from scenebrush.losses.adversarial import hinge_discriminator, hinge_generator
-from scenebrush.losses.likeness import VggLikeness, likeness
-from scenebrush.methods.layout_arrays import class_indices
-from scenebrush.methods.semia.compact_method import PROFILES, build_refiner, refined
+from scenebrush.canvas.analogy import AnalogySettings
+from scenebrush.losses.likeness import likeness
+from scenebrush.methods.semia.compact_method import settings_of, settings_tensors
 from scenebrush.methods.semia.config import SemiaConfig
 from scenebrush.methods.semia.folder import save_model
-from scenebrush.methods.semia.lessons import Lesson, Lessons, hole_distances
-from scenebrush.methods.semia.optimizer_state import below, fill_optimizer, optimizer_tensors
+from scenebrush.methods.semia.lessons import Lessons
+from scenebrush.methods.semia.optimizer_state import below
 from scenebrush.methods.semia.source import Source
 
-RECONSTRUCTION: Final = 3.0
-ADVERSARIAL: Final = 0.5
-ADVERSARY_FROM, ADVERSARY_FULL = 0.15, 0.35  # of the schedule
-RATE, JUDGE_RATE = 3e-4, 3e-4
-BETAS: Final = (0.5, 0.99)
-BATCH: Final = 4
-WINDOW: Final = 128
-PER_LESSON: Final = 6  # iterations until a new lesson is made
-MOST_LESSONS: Final = 48
-AVERAGE: Final = 0.995
-DECAY_FROM: Final = 0.5
-TRIED_ON: Final = 2  # lessons that a way of copying is tried on
-SURE: Final = 2.0
+LESSON_SIDE: Final = 384  # pixels of the longer side that lessons are made at, at most: they cost a second each
+LEARNED, HELD_OUT = 4, 3  # lessons
+RANGES: Final[Mapping[str, tuple[float, float]]] = {
+    "guide": (0.2, 20.0),
+    "place": (0.05, 5.0),
+    "coherence": (0.1, 8.0),
+    "reach": (4.0, 32.0),
+}
+CHOICES: Final[Mapping[str, tuple[int, ...]]] = {"patch": (3, 5, 7), "last_patch": (1, 3, 5)}
+BOLD, CAREFUL = 0.8, 0.25  # how far numbers are changed, in their logarithms, at the beginning and in the end
+SURE: Final = 1.0  # standard errors of the mean gain
 
 
 class Verdict(NamedTuple):
-    """Whether the network helps: mean distances of the held-out holes to the truth, copied and gone over.
+    """What learning was good for: mean distances to the truth of the held-out holes, for all photos and learned.
 
-    `margin` is how much nearer they had to come: `SURE` standard errors of the gain over the `holes`.
+    The settings that were learned are used where they come closer by more than `margin`, `SURE` standard errors.
     """
 
-    refiner_helps: bool
-    copied: float
-    gone_over: float
+    learned_helps: bool
+    for_all_photos: float
+    learned: float
     margin: float
     holes: int
 
 
-class Windows(NamedTuple):
-    """Squares of lessons, on the CPU: `photo`, `canvas` (B, 3, S, S) in [-1, 1], `hidden`, `cost` (B, 1, S, S),
-    `classes` int64 (B, S, S)."""
-
-    photo: Tensor
-    canvas: Tensor
-    hidden: Tensor
-    cost: Tensor
-    classes: Tensor
-
-
 class CompactPupil:
-    """A `Pupil`: canvas and refiner of one photo.
+    """A `Pupil`: learns what counts how much when one photo is copied.
 
     Args:
         source: the photo.
-        config: its sizes.
-        seed: decides weights, lessons and windows.
+        config: kind "compact"; it has no sizes of its own.
+        seed: decides what is hidden, and what is tried.
     """
 
     total: int | None = None
 
     def __init__(self, source: Source, config: SemiaConfig, *, seed: int = 0) -> None:
         self.source, self.config, self.seed = source, config, seed
-        label_set = source.layout.label_set
-        self.num_classes = len(label_set.classes)
-        self.classes = class_indices(source.layout.label_map, label_set)
-        self.profile, self.profile_distances = 0, list[list[float]]()
-        self.lessons = Lessons(source, PROFILES[0], seed=seed)
+        self.lessons = Lessons(source.at_most(LESSON_SIDE), learned=LEARNED, held_out=HELD_OUT, seed=seed)
         self.distance = likeness()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            self.refiner = build_refiner(config, self.num_classes)
-            self.judge: FeatureDiscriminator | None = None
-            if isinstance(self.distance, VggLikeness):
-                self.judge = FeatureDiscriminator(self.num_classes + 1, first_level=1)
-                settle_(self.judge)
-        self.average = copy.deepcopy(self.refiner).eval().requires_grad_(False)
-        self.optimizer = torch.optim.Adam(self.refiner.parameters(), RATE, BETAS)
-        self.judge_optimizer = None
-        if self.judge is not None:
-            self.judge_optimizer = torch.optim.Adam(self.judge.parameters(), JUDGE_RATE, BETAS)
-        self._tests: list[Lesson] | None = None
+        self.settings = AnalogySettings()
+        self.loss = math.inf
+        self._verdict: tuple[AnalogySettings, Verdict] | None = None
 
     def iterate(self, iteration: int, share: float) -> Mapping[str, float]:
-        """Tries a way of copying, or, once one is chosen, learns from one batch of windows; see `Pupil`."""
-        if iteration < len(PROFILES):
-            return self._try_profile(iteration)
-        iteration -= len(PROFILES)
-        windows = self.windows(iteration)
-        rate = min(1.0, (1 - share) / (1 - DECAY_FROM)) * min(1.0, (iteration + 1) / 50)
-        losses, seen = self._learn(windows, rate, self._adversary(share))
-        if seen is not None:
-            losses |= self._judge(seen, rate)
-        with torch.no_grad():
-            keep = min(AVERAGE, (1 + iteration) / (10 + iteration))
-            for mean, now in zip(self.average.parameters(), self.refiner.parameters(), strict=True):
-                mean.lerp_(now, 1 - keep)
-        return losses
-
-    def windows(self, iteration: int) -> Windows:
-        """Returns the windows of an iteration."""
-        rng = np.random.default_rng((self.seed, 2, iteration))
-        most = min(MOST_LESSONS, 1 + iteration // PER_LESSON)
-        lesson = self.lessons[int(rng.integers(most))] if iteration % PER_LESSON else self.lessons[most - 1]
-        side = min(WINDOW, *(n // 8 * 8 for n in self.source.shape))
-        parts = [_cut(self.source, self.classes, lesson, side, rng) for _ in range(BATCH)]
-        return Windows(*(torch.stack(planes) for planes in zip(*parts, strict=True)))
-
-    def _adversary(self, share: float) -> float:
-        if self.judge is None or share < ADVERSARY_FROM:
-            return 0.0
-        return ADVERSARIAL * min(1.0, (share - ADVERSARY_FROM) / (ADVERSARY_FULL - ADVERSARY_FROM) + 1e-3)
-
-    def _learn(self, windows: Windows, rate: float, adversarial: float) -> tuple[dict[str, float], _Seen | None]:
-        for group in self.optimizer.param_groups:
-            group["lr"] = RATE * rate
-        self.refiner.train()
-        with _fast():
-            made = self.refiner(windows.canvas, windows.classes, windows.hidden, windows.cost)
-            hidden = windows.hidden.sum().clamp(min=1)
-            flat = ((made - windows.photo).abs() * windows.hidden).float().sum() / (3 * hidden)
-            seen = None
-            if isinstance(self.distance, VggLikeness):
-                loss = self.distance.loss
-                features, real = loss.vgg(made, loss.layers), loss.real_features(windows.photo)
-                unlike = loss.distance(features, real)
-                if self.judge is not None and adversarial:
-                    semantics = nn.functional.one_hot(windows.classes.clamp(0, self.num_classes), self.num_classes + 1)
-                    seen = _Seen(
-                        [f.detach() for f in features], real, semantics.permute(0, 3, 1, 2).float(), windows.hidden
-                    )
-                    with resting(self.judge):
-                        logits = self.judge(features, seen.semantics)
-                    touched = touched_places(windows.hidden, logits)
-                    levels = [
-                        share * hinge_generator([level], [here])
-                        for share, level, here in zip(self.judge.shares, logits, touched, strict=True)
-                    ]
-                    fooled = torch.stack(levels).sum()
-            else:
-                unlike = self.distance(made, windows.photo).mean()
-        total = RECONSTRUCTION * flat + self.distance.weight * unlike
-        parts = {"loss": total, "reconstruction": flat, "perceptual": unlike}
-        if seen is not None:
-            total = total + adversarial * fooled
-            parts |= {"loss": total, "adversarial": fooled}
-        self.optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(total)
-        nn.utils.clip_grad_norm_(self.refiner.parameters(), 10.0)
-        self.optimizer.step()
-        return {name: float(value.detach()) for name, value in parts.items()}, seen
-
-    def _judge(self, seen: _Seen, rate: float) -> dict[str, float]:
-        assert self.judge is not None and self.judge_optimizer is not None
-        for group in self.judge_optimizer.param_groups:
-            group["lr"] = JUDGE_RATE * rate
-        with _fast():
-            fake, real = self.judge(seen.fake, seen.semantics), self.judge(seen.real, seen.semantics)
-        touched = touched_places(seen.hidden, fake)
-        loss = hinge_discriminator(real, fake, touched=touched, untouched_patches="ignore")
-        self.judge_optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss.total)
-        self.judge_optimizer.step()
-        return {"d_fake": float(loss.fake.detach()), "d_real": float(loss.real.detach())}
+        """Tries settings near the best so far; see `Pupil`. The loss is the best's distance on the lessons."""
+        tried = self.settings
+        if math.isfinite(self.loss):
+            rng = np.random.default_rng((self.seed, 2, iteration))
+            tried = varied(self.settings, BOLD + (CAREFUL - BOLD) * share, rng)
+        found = float(self.lessons.distances(self.lessons.learned, tried, self.distance).mean())
+        if found < self.loss:
+            self.settings, self.loss = tried, found
+        return {"loss": self.loss, "tried": found}
 
     def verdict(self) -> Verdict:
-        """Returns what the network is good for, by what is held out."""
-        before, after = self._distances()
+        """Returns what learning was good for, by what is held out."""
+        if self._verdict is None or self._verdict[0] != self.settings:
+            self._verdict = self.settings, self._judge()
+        return self._verdict[1]
+
+    def _judge(self) -> Verdict:
+        hidden, everywhere = self.lessons.held_out, AnalogySettings()
+        before, after = (self.lessons.distances(hidden, s, self.distance) for s in (everywhere, self.settings))
         gains = before - after
         margin = SURE * float(gains.std(ddof=1)) / math.sqrt(len(gains)) if len(gains) > 1 else math.inf
-        helps = bool(np.isfinite(after).all() and gains.mean() > margin)
-        return Verdict(helps, float(before.mean()), float(after.mean()), margin, len(gains))
-
-    def _distances(self) -> tuple[np.ndarray, np.ndarray]:
-        """Returns the distance of each held-out hole to the truth, float64 (N,): of the copy, and gone over."""
-        before, after = [], []
-        for lesson in self.tests:
-            made = self._gone_over(lesson)
-            before.append(hole_distances(self.distance, lesson, lesson.canvas, self.source.photo))
-            after.append(hole_distances(self.distance, lesson, made, self.source.photo))
-        return np.concatenate(before), np.concatenate(after)
+        return Verdict(bool(gains.mean() > margin), float(before.mean()), float(after.mean()), margin, len(gains))
 
     @property
-    def tests(self) -> list[Lesson]:
-        """The lessons that are held out, as the canvas fills them now."""
-        if self._tests is None:
-            self._tests = self.lessons.held_out()
-        return self._tests
-
-    def _gone_over(self, lesson: Lesson) -> np.ndarray:
-        return refined(self.average, lesson.canvas, self.classes, lesson.hidden, lesson.cost)
-
-    def _choose(self, profile: int) -> None:
-        """Lets the canvas copy by one of the profiles from now on."""
-        if profile != self.profile:
-            self.profile = profile
-            self.lessons = Lessons(self.source, PROFILES[profile], seed=self.seed)
-            self._tests = None
-
-    def _try_profile(self, number: int) -> dict[str, float]:
-        """Measures a way of copying on a few lessons; after the last one the best is chosen."""
-        found = [
-            hole_distances(self.distance, lesson, lesson.canvas, self.source.photo)
-            for lesson in (self.lessons.render(self.lessons.hidden(k), PROFILES[number]) for k in range(TRIED_ON))
-        ]
-        self.profile_distances.append(np.concatenate(found).tolist())
-        if number == len(PROFILES) - 1:
-            distances = np.array(self.profile_distances)
-            gains = distances[0] - distances  # (profiles, holes)
-            margins = gains.std(1) / math.sqrt(gains.shape[1])
-            best = int(gains.mean(1).argmax())
-            self._choose(best if gains[best].mean() > margins[best] else 0)
-        return {"loss": float(np.mean(self.profile_distances[-1]))}
+    def used(self) -> AnalogySettings:
+        """The settings that a model of now has."""
+        return self.settings if self.verdict().learned_helps else AnalogySettings()
 
     def picture(self) -> np.ndarray:
-        """Returns a sheet of the held-out lessons: what is hidden, the copy, gone over, the truth."""
-        rows = []
-        for lesson in self.tests:
-            made = self._gone_over(lesson)
-            shown = np.where(lesson.hidden[..., None], np.uint8(128), self.source.photo)
-            rows.append(np.concatenate([shown, lesson.canvas, made, self.source.photo], 1))
+        """Returns a sheet of the held-out lessons: what is hidden, the copy, the truth; uint8 (n * H, 3 * W, 3)."""
+        photo, rows = self.lessons.source.photo, []
+        for filled in self.lessons.fill(self.lessons.held_out, self.used):
+            shown = np.where(filled.hidden[..., None], np.uint8(128), photo)
+            rows.append(np.concatenate([shown, filled.picture, photo], 1))
         return np.concatenate(rows)
 
     def state_dict(self) -> dict[str, Tensor]:
         """Returns all that a fit goes on from, as plain tensors."""
-        state = {"profile": torch.tensor(self.profile), "profile_distances": torch.tensor(self.profile_distances)}
-        for name, network in self._networks().items():
-            state |= {f"{name}/{key}": value for key, value in network.state_dict().items()}
-        for name, optimizer in self._optimizers().items():
-            state |= {f"optimizer/{name}/{key}": value for key, value in optimizer_tensors(optimizer).items()}
-        return state
+        settings = {f"settings/{name}": value for name, value in settings_tensors(self.settings).items()}
+        return {"loss": torch.tensor(self.loss, dtype=torch.float64), **settings}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        """Takes what `state_dict` returned; `RuntimeError` or `ValueError` for what does not fit."""
-        for name, network in self._networks().items():
-            network.load_state_dict(below(state, f"{name}/"))
-        for name, optimizer in self._optimizers().items():
-            fill_optimizer(optimizer, below(state, f"optimizer/{name}/"))
-        self.profile_distances = state["profile_distances"].tolist()
-        self._choose(int(state["profile"]))
+        """Takes what `state_dict` returned."""
+        self.settings = settings_of(below(state, "settings/"))
+        self.loss = float(state["loss"])
 
     def export(self, folder: Path, facts: Mapping[str, Any]) -> None:
-        """Writes the model folder; the network is used later only where it beats the copy on what is held out."""
-        verdict = self.verdict()
-        training = {**facts, **verdict._asdict(), "copying": self.profile, "perceptual_network": self.distance.name}
-        state = self.average.state_dict()
-        save_model(folder, self.config, self.source, state, training, card(self.source, verdict))
-
-    def _networks(self) -> dict[str, nn.Module]:
-        networks: dict[str, nn.Module] = {"refiner": self.refiner, "average": self.average}
-        return networks if self.judge is None else {**networks, "judge": self.judge}
-
-    def _optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        if self.judge_optimizer is None:
-            return {"refiner": self.optimizer}
-        return {"refiner": self.optimizer, "judge": self.judge_optimizer}
+        """Writes the model folder."""
+        training = {
+            **facts,
+            **self.verdict()._asdict(),
+            "measure": self.distance.name,
+            "settings": asdict(self.used),
+        }
+        save_model(folder, self.config, self.source, settings_tensors(self.used), training, card(self.source))
 
 
-class _Seen(NamedTuple):
-    """What the learner's step leaves for the judge's."""
-
-    fake: list[Tensor]
-    real: list[Tensor]
-    semantics: Tensor
-    hidden: Tensor
-
-
-def _cut(
-    source: Source, classes: np.ndarray, lesson: Lesson, side: int, rng: np.random.Generator
-) -> tuple[Tensor, ...]:
-    """A square about a hidden pixel, perhaps mirrored, as planes (C, S, S) in the order of `Windows`."""
-    places = np.argwhere(lesson.hidden)
-    middle = places[rng.integers(len(places))]
-    top, left = (
-        (m - rng.integers(side // 4, side - side // 4)).clip(0, n - side)
-        for m, n in zip(middle, source.shape, strict=True)
-    )
-    flip = -1 if rng.random() < 0.5 else 1
-    box = slice(int(top), int(top) + side), slice(int(left), int(left) + side)
-
-    def plane(values: np.ndarray) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(values[box][:, ::flip]))
-
-    photo, canvas = (plane(p).permute(2, 0, 1).float() / 127.5 - 1 for p in (source.photo, lesson.canvas))
-    return photo, canvas, plane(lesson.hidden)[None].float(), plane(lesson.cost)[None].float(), plane(classes)
+def varied(settings: AnalogySettings, far: float, rng: np.random.Generator) -> AnalogySettings:
+    """Returns settings near others: one or two changed, numbers by a factor of about exp(`far`)."""
+    names = rng.choice([*RANGES, *CHOICES], int(rng.integers(1, 3)), replace=False)
+    changes: dict[str, Any] = {}
+    for name in names.tolist():
+        if name in CHOICES:
+            changes[name] = int(rng.choice(CHOICES[name]))
+        else:
+            least, most = RANGES[name]
+            changes[name] = float(np.clip(getattr(settings, name) * math.exp(rng.normal(0, far)), least, most))
+    return replace(settings, **changes)
 
 
-def _image(picture: np.ndarray) -> Tensor:
-    return torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None].float() / 127.5 - 1
-
-
-def _fast() -> torch.autocast:
-    """bfloat16 where the processor multiplies it natively."""
-    native = torch.ops.mkldnn._is_mkldnn_bf16_supported() and "AVX512" in torch.backends.cpu.get_cpu_capability()
-    return torch.autocast("cpu", torch.bfloat16, enabled=bool(native))
-
-
-def card(source: Source, verdict: Verdict) -> str:
+def card(source: Source) -> str:
     """Returns the model card of a fit."""
     height, width = source.shape
-    used = "goes over what does not fit" if verdict.refiner_helps else "is not used: it did not beat the copy"
     return f"""# One photo, learned by scenebrush fit
 
-Draws one photo of {width}x{height} pixels in other layouts, made of its own pixels; a small network {used}.
+Draws one photo of {width}x{height} pixels in other layouts, made of its own pixels. What was learned is how to copy it:
+`config.json` has the settings, and under `training` how far the held-out parts of the photo came out from the truth.
 
-- Held out: {verdict.holes} holes in the photo. Their mean distance to the truth: {verdict.copied:.4f} copied,
-  {verdict.gone_over:.4f} gone over (to be used, the network had to gain {verdict.margin:.4f}).
 - Data and licence: the photo, `photo.png`, and its label map. What is drawn has the photo's licence.
 - Limits: what the photo does not show cannot be drawn.
 """

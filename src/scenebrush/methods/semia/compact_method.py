@@ -1,84 +1,42 @@
-"""Drawing with our networks: the photo is copied into the layout asked for, and what does not fit is gone over."""
+"""Drawing with our kind of fit: the photo is copied into the layout asked for (`canvas.analogy`)."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 import torch
-from scipy import ndimage
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor
 
 from scenebrush.canvas.analogy import Analogy, AnalogySettings
-from scenebrush.errors import ModelError
-from scenebrush.methods.base import read_config
-from scenebrush.methods.layout_arrays import class_indices, picture
-from scenebrush.methods.model_folder import load_weights
+from scenebrush.errors import InputError, ModelError
 from scenebrush.methods.semia.config import SemiaConfig
-from scenebrush.methods.semia.refiner import Refiner
 from scenebrush.methods.semia.source import Source
 from scenebrush.scene.files import value_counts
 from scenebrush.scene.layout import Layout
 
-_FITS = 1e-6  # a copy that costs no more is the photo itself
-_SIDE = 8
-
-PROFILES: Final = (
-    AnalogySettings(),
-    AnalogySettings(coherence=0.3),
-    AnalogySettings(coherence=3.0),
-    AnalogySettings(guide=0.2),
-    AnalogySettings(guide=1.5),
-    AnalogySettings(place=0.1),
-    AnalogySettings(place=2.0),
-    AnalogySettings(reach=20.0),
-)
-"""The ways of copying that a fit tries; the first is the one for all photos."""
-
 
 class CompactRenderer:
-    """A `Renderer` that copies, and goes over the copy where learning has shown that it helps.
+    """A `Renderer` that copies.
 
     Args:
         source: the photo.
-        settings: of the copy.
-        refiner: in evaluation mode; None = the copy is the picture.
+        settings: what counts how much.
     """
 
     any_size = True
     varies = True
 
-    def __init__(self, source: Source, settings: AnalogySettings, refiner: Refiner | None) -> None:
+    def __init__(self, source: Source, settings: AnalogySettings) -> None:
         self.source = source
-        self.refiner = refiner
         self.analogy = Analogy(source.photo, source.layout, settings=settings, lines=line_class(source))
 
     def render(self, layout: Layout, seed: int) -> np.ndarray:
         """Returns the picture of a layout of any size, uint8 (H, W, 3)."""
-        made = self.analogy.render(layout, seed=seed)
-        if self.refiner is None:
-            return made.picture
-        doubt = ndimage.binary_dilation(made.cost > _FITS)
-        return refined(self.refiner, made.picture, class_indices(layout.label_map, layout.label_set), doubt, made.cost)
-
-
-def refined(
-    refiner: Refiner, canvas: np.ndarray, classes: np.ndarray, doubt: np.ndarray, cost: np.ndarray
-) -> np.ndarray:
-    """Returns the canvas, uint8 (H, W, 3), gone over where `doubt`, bool (H, W); elsewhere it is as it was."""
-    if not doubt.any():
-        return canvas
-    device = next(refiner.parameters()).device
-    planes = [
-        _plane(canvas).float() / 127.5 - 1,
-        _plane(classes)[:, 0].long(),
-        _plane(doubt).float(),
-        _plane(cost).float(),
-    ]
-    with torch.inference_mode():
-        drawn = picture(refiner(*(plane.to(device) for plane in planes)), canvas.shape[:2])
-    return np.where(doubt[..., None], drawn, canvas)
+        return self.analogy.render(layout, seed=seed).picture
 
 
 def line_class(source: Source) -> int | None:
@@ -89,27 +47,23 @@ def line_class(source: Source) -> int | None:
     return min(counts, key=lambda value: counts[value])
 
 
-def build_refiner(config: SemiaConfig, num_classes: int) -> Refiner:
-    """Returns the network of a configuration, with new weights; it changes nothing yet."""
-    return Refiner(num_classes, width=config.refiner_width)
+def settings_tensors(settings: AnalogySettings) -> dict[str, Tensor]:
+    """Returns settings as a model folder keeps them: float64 scalars."""
+    return {name: torch.tensor(float(value), dtype=torch.float64) for name, value in asdict(settings).items()}
+
+
+def settings_of(tensors: dict[str, Tensor]) -> AnalogySettings:
+    """Returns the settings of `settings_tensors`; `KeyError` or `InputError` where they are none."""
+    kinds = {name: type(value) for name, value in asdict(AnalogySettings()).items()}
+    return AnalogySettings(**{name: kind(tensors[name].item()) for name, kind in kinds.items()})
 
 
 def load_renderer(folder: Path, config: SemiaConfig, source: Source) -> CompactRenderer:
-    """Returns the renderer of a model folder; `ModelError` where its weights do not fit the configuration."""
-    training = read_config(folder).get("training") or {}
-    # Read in any case: a folder that is not whole is to be known as such.
-    refiner = load_weights(folder, lambda: build_refiner(config, len(source.layout.label_set.classes)))
-    profile = training.get("copying", 0)
-    if profile not in range(len(PROFILES)):
+    """Returns the renderer of a model folder; `ModelError` where it does not hold what was learned."""
+    path = folder / "model.safetensors"
+    try:
+        return CompactRenderer(source, settings_of(load_file(path)))
+    except (OSError, SafetensorError, KeyError, InputError) as error:
         raise ModelError(
-            f"{folder}/config.json copies by profile {profile!r}; this scenebrush has 0-{len(PROFILES) - 1}"
-        )
-    return CompactRenderer(source, PROFILES[profile], refiner if training.get("refiner_helps") else None)
-
-
-def _plane(values: np.ndarray) -> Tensor:
-    """(1, C, H', W') of (H, W) or (H, W, C), padded to sides divisible by 8."""
-    padding = [(0, -n % _SIDE) for n in values.shape[:2]] + [(0, 0)] * (values.ndim - 2)
-    padded = np.pad(values, padding, mode="edge")
-    padded = padded[..., None] if values.ndim == 2 else padded
-    return torch.from_numpy(np.ascontiguousarray(padded)).permute(2, 0, 1)[None]
+            f"{path} does not hold what was learned ({error}); take the model folder from its source again"
+        ) from error

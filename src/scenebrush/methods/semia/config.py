@@ -28,7 +28,6 @@ class SemiaConfig:
         discriminator_width: channels of the discriminator's first layer (64).
         discriminator_sees_layout: an embedding of the layout in the discriminator (off).
         auxiliary_width: channels of the network that tells a picture's layout (128).
-        refiner_width: of kind "compact", channels of its network at half the size (32).
         alignment_as_released: the released code's semantic alignment, which gives the generator no gradient (off).
 
     Raises:
@@ -46,7 +45,6 @@ class SemiaConfig:
     discriminator_sees_layout: bool = False
     auxiliary_width: int = 128
     alignment_as_released: bool = False
-    refiner_width: int = 32
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -57,7 +55,6 @@ class SemiaConfig:
             "condition_channels",
             "discriminator_width",
             "auxiliary_width",
-            "refiner_width",
         ):
             if getattr(self, name) < 1:
                 raise RecipeError(f"config.{name} is {getattr(self, name)}; expected 1 or more")
