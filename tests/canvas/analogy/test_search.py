@@ -44,10 +44,10 @@ def test_the_search_comes_close_to_the_best_there_is(place_cost: float) -> None:
     case = sides(place_cost=place_cost)
     rng = np.random.default_rng(1)
     first = start(case, rng)
-    found = improve(case, first, rng, rounds=6, coherence=0.0)
+    found = improve(case, first, rng, rounds=8, coherence=0.0)
     best, got = least(case), case.costs(slice(None), found)
     assert (got >= best - 1e-4).all()
-    assert got.mean() < 1.1 * best.mean() + 1e-3
+    assert (got < best + 0.02).mean() > 0.95  # a few stay in a worse place, as PatchMatch has it
     assert got.mean() < 0.5 * case.costs(slice(None), first).mean()
 
 

@@ -48,7 +48,7 @@ def even_out(
         said = count[..., 0] > 0
         gradient = np.where(said[..., None], total / np.maximum(count, 1), voted[q] - voted[p])
         step_size = np.abs(gradient - (voted[q] - voted[p])).max(-1)
-        weight = np.where(said, 1 / (1 + np.square(step_size / _LIGHT)), _ACROSS).astype(np.float32)
+        weight = np.where(said, 1 / (1 + (step_size / _LIGHT) ** 4), _ACROSS).astype(np.float32)
         weights.append(weight)
         flow = (weight[..., None] * (gradient - (voted[q] - voted[p]))).transpose(2, 0, 1)
         charge[(slice(None), *q)] += flow
