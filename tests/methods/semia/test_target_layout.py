@@ -31,11 +31,13 @@ def test_another_label_set_is_refused() -> None:
 
 
 def test_another_size_of_the_same_shape_is_brought_to_the_photos() -> None:
-    found = asked(land(height=144, width=177), any_size=False)
-    assert found.layout.shape == (72, 88)
-    assert found.notes == ("the layout is 177x144, fit 'fit' learned 88x72: drawn at that size, the picture is scaled",)
-    larger = asked(land(height=144, width=177))
-    assert larger.layout.shape == (144, 177) and not larger.notes
+    for any_size in (False, True):
+        found = asked(land(height=144, width=177), any_size=any_size)
+        assert found.layout.shape == (72, 88)
+        note = "the layout is 177x144, fit 'fit' learned 88x72: drawn at that size, the picture is scaled"
+        assert found.notes == (note,)
+    wider = asked(land(height=72, width=177))
+    assert wider.layout.shape == (72, 177) and not wider.notes
 
 
 def test_thin_lines_are_not_lost_on_the_way() -> None:

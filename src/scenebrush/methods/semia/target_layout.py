@@ -28,13 +28,14 @@ class TargetLayout(NamedTuple):
 def target_layout(
     layout: Layout, source: Source, *, name: str, any_size: bool = True, nearest_class: bool = False
 ) -> TargetLayout:
-    """Returns a layout with classes of the source only, and of its size unless the fit draws any.
+    """Returns a layout with classes of the source only, and of its size unless it has another shape.
 
     Args:
         layout: asked for, in the source's label set.
         source: what the fit learned.
         name: of the fit, for messages.
-        any_size: whether the fit draws layouts of any size; else one of the same shape is resized by nearest neighbour.
+        any_size: whether the fit draws layouts of any shape. One of the photo's shape is brought to its size, by
+            nearest neighbour, in any case.
         nearest_class: what shows a class that the photo lacks takes the class next to it that the photo has.
 
     Raises:
@@ -44,8 +45,10 @@ def target_layout(
     check_label_set(name, source.layout.label_set, layout)
     notes: list[str] = []
     size, learned = (layout.shape[1], layout.shape[0]), (source.shape[1], source.shape[0])
-    if not any_size and size != learned:
-        if abs(np.log(size[0] / size[1] * learned[1] / learned[0])) > SAME_SHAPE:
+    same_shape = abs(np.log(size[0] / size[1] * learned[1] / learned[0])) <= SAME_SHAPE
+    if size != learned and (same_shape or not any_size):
+        # Drawn at another size than it was learned at, everything in the photo would have the wrong size.
+        if not same_shape:
             raise InputError(
                 f"the layout is {size[0]}x{size[1]}, fit {name!r} learned a photo of {learned[0]}x{learned[1]} and"
                 " draws that shape only; cut or extend the layout to it"
