@@ -85,13 +85,14 @@ def test_seeds_and_styles() -> None:
 
 
 def test_the_picture_has_the_layouts_size() -> None:
+    wide = land(height=72, width=176)
+    assert np.array_equal(painter().synthesize(wide), LAND.colors(wide.label_map)) and not painter().notes(wide)
     large = land(height=144, width=176)
-    assert np.array_equal(painter().synthesize(large), LAND.colors(large.label_map)) and not painter().notes(large)
-    scaled = painter(OneSize())
-    assert scaled.synthesize(large).shape == (144, 176, 3)
-    assert scaled.notes(large) == (
-        "the layout is 176x144, fit 'hills' learned 88x72: drawn at that size, the picture is scaled",
-    )
+    for scaled in (painter(), painter(OneSize())):
+        assert scaled.synthesize(large).shape == (144, 176, 3)
+        assert scaled.notes(large) == (
+            "the layout is 176x144, fit 'hills' learned 88x72: drawn at that size, the picture is scaled",
+        )
 
 
 def test_a_class_that_the_photo_lacks() -> None:
