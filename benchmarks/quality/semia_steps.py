@@ -2,7 +2,8 @@
 
     SCENEBRUSH_ASSETS=../shared/weights python benchmarks/quality/semia_steps.py --seconds 240 --out out/semia-steps
 
-Each variant learns the same photo for the same time on one core; the schedule (augmentation, rates) is squeezed into it.
+Each variant learns the same photo for the same time on one core; the schedule (augmentation, rates) is squeezed into
+it.
 `scenebrush compare --task analogy` then makes the table: the photo in its own layout, and in three others.
 """
 
