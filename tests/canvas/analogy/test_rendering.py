@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -126,7 +128,7 @@ def test_a_class_that_the_photo_lacks_takes_what_fits(analogy: Analogy) -> None:
 
 
 def test_settings_that_will_not_do_are_refused() -> None:
-    for wrong in ({"guide": -1.0}, {"reach": 0.0}, {"passes": 0}):
+    for wrong in ({"guide": -1.0}, {"place": math.nan}, {"reach": 0.0}, {"reach": math.inf}, {"passes": 0}):
         with pytest.raises(InputError, match="analogy"):
             AnalogySettings(**wrong)  # type: ignore[arg-type]
 

@@ -19,6 +19,7 @@ from skimage.registration import optical_flow_ilk
 from scenebrush.canvas.analogy.sheet import NOTHING, Sheet
 
 _STEPS = (40, 24, 2), (16, 14, 2), (8, 9, 1)  # how far from a line is far, the flow's radius, and every how many pixels
+_LEAST_SIDE = 3  # pixels: a sketch that is narrower has no slopes to follow
 _FINE = 8.0  # pixels: a line that lies farther away is not met
 _ROUGH = 0.1  # what bending counts beside lines that do not meet
 _SMOOTH = 1.0  # pixels over which a flow is evened out
@@ -43,9 +44,9 @@ class _Try(NamedTuple):
 def follow(lines: np.ndarray, sketch: np.ndarray) -> Bend | None:
     """Returns how a photo is bent so that its lines, bool (h, w), follow those of a sketch, bool (H, W).
 
-    None where it had better stay as it is, or where either has no lines.
+    None where it had better stay as it is, where either has no lines, or the sketch is too narrow.
     """
-    if not lines.any() or not sketch.any():
+    if not lines.any() or not sketch.any() or min(sketch.shape) < _LEAST_SIDE:
         return None
     tries = list(_tries(lines, sketch))
     best = min(tries, key=lambda one: one.badness)

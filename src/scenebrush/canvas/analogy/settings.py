@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from scenebrush.errors import InputError
@@ -9,7 +10,7 @@ from scenebrush.errors import InputError
 
 @dataclass(frozen=True)
 class AnalogySettings:
-    """What counts how much when patches are compared, and how long is searched. All are >= 0.
+    """What counts how much when patches are compared, and how long is searched.
 
     Args:
         guide: the classes around a pixel, beside the colours of its patch.
@@ -20,6 +21,9 @@ class AnalogySettings:
         last_passes: the same at the finest size.
         patch: side of the patches that are compared at the two finest sizes, odd; coarser ones have 7.
         last_patch: side of the patches that the picture is made of in the end, odd; 1 is sharpest, more hides seams.
+
+    Raises:
+        InputError: a weight below 0 or no number, an even patch, or anything else below 1.
     """
 
     guide: float = 3.0
@@ -33,9 +37,10 @@ class AnalogySettings:
 
     def __post_init__(self) -> None:
         for name in ("guide", "place", "coherence"):
-            if getattr(self, name) < 0:
+            if not 0 <= getattr(self, name) < math.inf:
                 raise InputError(f"analogy: {name} is {getattr(self, name):g}; expected 0 or more")
         if min(self.patch, self.last_patch) < 1 or self.patch % 2 == 0 or self.last_patch % 2 == 0:
             raise InputError(f"analogy: patch {self.patch} and last_patch {self.last_patch}; expected odd numbers")
-        if self.reach < 1 or min(self.passes, self.last_passes) < 1:
-            raise InputError(f"analogy: reach {self.reach:g}, passes {self.passes} and {self.last_passes}; all need 1")
+        if not 1 <= self.reach < math.inf or min(self.passes, self.last_passes) < 1:
+            passes = f"passes {self.passes} and {self.last_passes}"
+            raise InputError(f"analogy: reach {self.reach:g}, {passes}; expected 1 or more")

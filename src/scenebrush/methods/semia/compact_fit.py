@@ -23,7 +23,7 @@ from scenebrush.losses.likeness import likeness
 from scenebrush.methods.semia.compact_method import settings_of, settings_tensors
 from scenebrush.methods.semia.config import SemiaConfig
 from scenebrush.methods.semia.folder import save_model
-from scenebrush.methods.semia.lessons import Lessons
+from scenebrush.methods.semia.lessons import Filled, Lessons, hole_distances
 from scenebrush.methods.semia.optimizer_state import below
 from scenebrush.methods.semia.source import Source
 
@@ -70,7 +70,7 @@ class CompactPupil:
         self.distance = likeness()
         self.settings = AnalogySettings()
         self.loss = math.inf
-        self._verdict: tuple[AnalogySettings, Verdict] | None = None
+        self._tested: dict[AnalogySettings, tuple[list[Filled], np.ndarray]] = {}
 
     def iterate(self, iteration: int, share: float) -> Mapping[str, float]:
         """Tries settings near the best so far; see `Pupil`. The loss is the best's distance on the lessons."""
@@ -78,6 +78,8 @@ class CompactPupil:
         if math.isfinite(self.loss):
             rng = np.random.default_rng((self.seed, 2, iteration))
             tried = varied(self.settings, BOLD + (CAREFUL - BOLD) * share, rng)
+        if math.isfinite(self.loss) and tried == self.settings:  # the draw changed nothing: the same would come out
+            return {"loss": self.loss, "tried": self.loss}
         found = float(self.lessons.distances(self.lessons.learned, tried, self.distance).mean())
         if found < self.loss:
             self.settings, self.loss = tried, found
@@ -85,16 +87,20 @@ class CompactPupil:
 
     def verdict(self) -> Verdict:
         """Returns what learning was good for, by what is held out."""
-        if self._verdict is None or self._verdict[0] != self.settings:
-            self._verdict = self.settings, self._judge()
-        return self._verdict[1]
-
-    def _judge(self) -> Verdict:
-        hidden, everywhere = self.lessons.held_out, AnalogySettings()
-        before, after = (self.lessons.distances(hidden, s, self.distance) for s in (everywhere, self.settings))
+        after, before = self._held_out(self.settings)[1], self._held_out(AnalogySettings())[1]
         gains = before - after
         margin = SURE * float(gains.std(ddof=1)) / math.sqrt(len(gains)) if len(gains) > 1 else math.inf
         return Verdict(bool(gains.mean() > margin), float(before.mean()), float(after.mean()), margin, len(gains))
+
+    def _held_out(self, settings: AnalogySettings) -> tuple[list[Filled], np.ndarray]:
+        """What is held out, filled, and the distance of each hole to the truth; kept, since it is asked for often."""
+        if settings not in self._tested:
+            filled = self.lessons.fill(self.lessons.held_out, settings)
+            photo = self.lessons.source.photo
+            distances = np.concatenate([hole_distances(self.distance, lesson, photo) for lesson in filled])
+            known = {s: found for s, found in self._tested.items() if s == AnalogySettings()}
+            self._tested = {**known, settings: (filled, distances)}
+        return self._tested[settings]
 
     @property
     def used(self) -> AnalogySettings:
@@ -104,7 +110,7 @@ class CompactPupil:
     def picture(self) -> np.ndarray:
         """Returns a sheet of the held-out lessons: what is hidden, the copy, the truth; uint8 (n * H, 3 * W, 3)."""
         photo, rows = self.lessons.source.photo, []
-        for filled in self.lessons.fill(self.lessons.held_out, self.used):
+        for filled in self._held_out(self.used)[0]:
             shown = np.where(filled.hidden[..., None], np.uint8(128), photo)
             rows.append(np.concatenate([shown, filled.picture, photo], 1))
         return np.concatenate(rows)
@@ -115,7 +121,9 @@ class CompactPupil:
         return {"loss": torch.tensor(self.loss, dtype=torch.float64), **settings}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        """Takes what `state_dict` returned."""
+        """Takes what `state_dict` returned; `ValueError` for what does not fit."""
+        if "loss" not in state:
+            raise ValueError("no 'loss' in it")
         self.settings = settings_of(below(state, "settings/"))
         self.loss = float(state["loss"])
 

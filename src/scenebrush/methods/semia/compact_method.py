@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -52,10 +53,15 @@ def settings_tensors(settings: AnalogySettings) -> dict[str, Tensor]:
     return {name: torch.tensor(float(value), dtype=torch.float64) for name, value in asdict(settings).items()}
 
 
-def settings_of(tensors: dict[str, Tensor]) -> AnalogySettings:
-    """Returns the settings of `settings_tensors`; `KeyError` or `InputError` where they are none."""
+def settings_of(tensors: Mapping[str, Tensor]) -> AnalogySettings:
+    """Returns the settings of `settings_tensors`; `ValueError` where they are none."""
     kinds = {name: type(value) for name, value in asdict(AnalogySettings()).items()}
-    return AnalogySettings(**{name: kind(tensors[name].item()) for name, kind in kinds.items()})
+    try:
+        return AnalogySettings(**{name: kind(tensors[name].item()) for name, kind in kinds.items()})
+    except KeyError as error:
+        raise ValueError(f"no {error.args[0]!r} in it") from error
+    except (RuntimeError, InputError) as error:  # more than one number, or a number that will not do
+        raise ValueError(str(error)) from error
 
 
 def load_renderer(folder: Path, config: SemiaConfig, source: Source) -> CompactRenderer:
@@ -63,7 +69,7 @@ def load_renderer(folder: Path, config: SemiaConfig, source: Source) -> CompactR
     path = folder / "model.safetensors"
     try:
         return CompactRenderer(source, settings_of(load_file(path)))
-    except (OSError, SafetensorError, KeyError, InputError) as error:
+    except (OSError, SafetensorError, ValueError) as error:
         raise ModelError(
             f"{path} does not hold what was learned ({error}); take the model folder from its source again"
         ) from error

@@ -20,6 +20,7 @@ _HIDDEN = 0.12, 0.25  # share of the photo that a lesson hides, from and to
 _HOLE = 0.06, 0.22  # a hole's side, in shares of the photo's longer side
 _OVALS = 0.6  # share of the holes that are ovals; the others are boxes
 _TRIES = 60
+_SIZES = 1.0, 0.5, 0.25  # of the holes, as long as none has found a place
 _AROUND, _SEEN = 8, 48  # pixels around a hole that are compared with it, and the least side of what is compared
 
 
@@ -67,24 +68,34 @@ class Lessons:
         return np.concatenate(found)
 
     def _hide(self, rng: np.random.Generator, kept: np.ndarray) -> np.ndarray:
-        """Ovals and boxes, none on what is to be kept."""
+        """Ovals and boxes, bool (H, W), none on what is to be kept; where none finds a place, smaller ones do."""
         height, width = self.source.shape
         hidden = np.zeros((height, width), bool)
         wanted = rng.uniform(*_HIDDEN) * hidden.size
-        rows, columns = np.mgrid[:height, :width]
-        for _ in range(_TRIES):
-            if np.count_nonzero(hidden) >= wanted:
+        for size in _SIZES:
+            for _ in range(_TRIES):
+                if np.count_nonzero(hidden) >= wanted:
+                    break
+                hole = _hole((height, width), size * max(height, width), rng)
+                if not (hole & kept).any():
+                    hidden |= hole
+            if hidden.any():
                 break
-            tall, wide = (rng.uniform(*_HOLE, 2) * max(height, width) / 2).clip(4)
-            row, column = rng.uniform(0, height), rng.uniform(0, width)
-            down, across = (rows - row) / tall, (columns - column) / wide
-            oval = rng.random() < _OVALS
-            hole = down**2 + across**2 < 1 if oval else np.maximum(np.abs(down), np.abs(across)) < 0.85
-            if not (hole & kept).any():
-                hidden |= hole
         if not hidden.any() or hidden.all():
             raise InputError(f"a photo of {width}x{height} is too small: nothing can be hidden in it to learn by")
         return hidden
+
+
+def _hole(shape: tuple[int, int], longer_side: float, rng: np.random.Generator) -> np.ndarray:
+    """An oval or a box somewhere, bool `shape`."""
+    height, width = shape
+    rows, columns = np.ogrid[:height, :width]
+    tall, wide = (rng.uniform(*_HOLE, 2) * longer_side / 2).clip(4)
+    row, column = rng.uniform(0, height), rng.uniform(0, width)
+    down, across = (rows - row) / tall, (columns - column) / wide
+    oval = rng.random() < _OVALS
+    hole: np.ndarray = down**2 + across**2 < 1 if oval else np.maximum(np.abs(down), np.abs(across)) < 0.85
+    return hole
 
 
 def hole_distances(distance: Likeness, filled: Filled, photo: np.ndarray) -> np.ndarray:
