@@ -6,5 +6,6 @@ patches (Wexler et al. 2007, Kwatra et al. 2005), coarse to fine. No training an
 
 from scenebrush.canvas.analogy.rendering import Analogy, Rendering
 from scenebrush.canvas.analogy.settings import AnalogySettings
+from scenebrush.canvas.analogy.things import draw_things
 
-__all__ = ["Analogy", "AnalogySettings", "Rendering"]
+__all__ = ["Analogy", "AnalogySettings", "Rendering", "draw_things"]
