@@ -61,7 +61,21 @@ def main(arguments: Arguments) -> None:
         if arguments.adapt:
             models.append(f"adapted=sesame-street?adapt={arguments.seconds:g}")
         table = arguments.out / f"table-{folder.name}"
-        _run(["scenebrush", "compare", *models, "--data", str(folder), "--task", "analogy", "-o", str(table)])
+        _run(
+            [
+                sys.executable,
+                "-m",
+                "scenebrush",
+                "compare",
+                *models,
+                "--data",
+                str(folder),
+                "--task",
+                "analogy",
+                "-o",
+                str(table),
+            ]
+        )
 
 
 def learn(folder: Path, fits: Path, seconds: float, *flags: str) -> None:
@@ -73,7 +87,21 @@ def learn(folder: Path, fits: Path, seconds: float, *flags: str) -> None:
         labels = ["--labels", str(folder / "test" / "labels" / f"{photo.stem}.png")]
         classes = ["--label-set", str(folder / "classes.json")]
         numbers = ["--time-budget", f"{seconds:g}s", "--threads", "1", "--size", str(SIZE)]
-        _run(["scenebrush", "fit", str(photo), *labels, *classes, *numbers, *flags, "-o", str(fits / photo.stem)])
+        _run(
+            [
+                sys.executable,
+                "-m",
+                "scenebrush",
+                "fit",
+                str(photo),
+                *labels,
+                *classes,
+                *numbers,
+                *flags,
+                "-o",
+                str(fits / photo.stem),
+            ]
+        )
 
 
 def make_streets(camvid: Path, out: Path) -> None:

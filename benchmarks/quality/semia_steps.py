@@ -77,7 +77,7 @@ def main(arguments: Arguments) -> None:
         print(f"{name}: {outcome.progress.iteration} iterations in {time.monotonic() - began:.0f} s", flush=True)
     models = [f"{name}={arguments.out / name}" for name in arguments.variants] + ["unchanged"]
     where = ["--data", str(one), "--task", "analogy", "--size", str(arguments.size), "-o", str(arguments.out / "table")]
-    subprocess.run(["scenebrush", "compare", *models, *where], check=True)
+    subprocess.run([sys.executable, "-m", "scenebrush", "compare", *models, *where], check=True)
 
 
 def keep_one(data: Path, out: Path, stem: str) -> None:
