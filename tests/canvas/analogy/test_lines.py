@@ -91,3 +91,14 @@ def test_a_sketch_becomes_the_photo_bent() -> None:
     inner = ((columns - 56) / 26) ** 2 + ((rows - 45) / 14) ** 2 <= 1
     assert np.abs(made - photo(*sketch))[inner].mean() < 14
     assert np.array_equal(analogy.render(source).picture, photo(50, 45))
+
+
+@pytest.mark.parametrize("shape", [(1, 100), (2, 100), (100, 2), (1, 1), (3, 100)])
+def test_sketches_of_a_pixel_height_bend_nothing_or_are_followed(shape: tuple[int, int]) -> None:
+    sketch = np.zeros(shape, bool)
+    sketch[:, shape[1] // 2] = True
+    lines = np.zeros((60, 80), bool)
+    lines[20:40, 30] = True
+    bend = follow(lines, sketch)
+    assert bend is None or bend.rows.shape == shape
+    assert bend is None or min(shape) >= 3

@@ -27,6 +27,7 @@ WORLD = LabelSet(
     ),
 )
 SHAPE = (96, 128)
+QUICK = AnalogySettings(passes=1, last_passes=1)
 
 
 def layout(x: int = 40, y: int = 40, radius: int = 16, horizon: int = 60, shape: tuple[int, int] = SHAPE) -> Layout:
@@ -184,3 +185,73 @@ def test_a_small_step_at_a_seam_is_evened_out_and_a_large_one_is_content() -> No
     voted = source.reshape(-1, 3)[found]
     kept = even_out(voted, source, np.ones((20, 40), int), found, labels, cost)
     assert np.abs(np.diff(kept, axis=1)).max() > 50
+
+
+def test_sizes_that_differ_and_photos_without_a_usable_pixel_are_refused() -> None:
+    with pytest.raises(InputError, match=r"photo is \(50, 128\), the layout \(96, 128\)"):
+        Analogy(PHOTO[:50], SOURCE)
+    with pytest.raises(InputError, match=r"usable is \(3, 3\), the layout"):
+        Analogy(PHOTO, SOURCE, np.ones((3, 3), bool))
+    with pytest.raises(InputError, match="none of the 12288 pixels may be copied"):
+        Analogy(PHOTO, SOURCE, np.zeros(SHAPE, bool))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (2, 2), (5, 3), (20, 30)])
+def test_tiny_photos_are_copied_too(shape: tuple[int, int]) -> None:
+    labels = np.where(np.arange(shape[0] * shape[1]).reshape(shape) % 2, BALL, SKY)
+    tiny = np.random.default_rng(0).integers(0, 256, (*shape, 3)).astype(np.uint8)
+    analogy = Analogy(tiny, Layout(labels, WORLD), settings=QUICK)
+    assert np.array_equal(analogy.render(Layout(labels, WORLD)).picture, tiny)
+    made = analogy.render(layout(x=9, y=9, radius=4, horizon=20, shape=(24, 30))).picture
+    assert made.shape == (24, 30, 3) and tiny.min() <= made.max()
+
+
+@pytest.mark.parametrize("shape", [(1, 100), (100, 1), (1, 1), (2, 3)])
+def test_targets_of_a_pixel_height_are_drawn(analogy: Analogy, shape: tuple[int, int]) -> None:
+    assert analogy.render(layout(shape=shape, horizon=0)).picture.shape == (*shape, 3)
+
+
+def test_a_photo_of_one_class_is_copied() -> None:
+    one = Layout(np.full(SHAPE, GROUND), WORLD)
+    assert np.array_equal(Analogy(PHOTO, one, settings=QUICK).render(one).picture, PHOTO)
+    assert Analogy(PHOTO, one, settings=QUICK).render(SOURCE).picture.shape == PHOTO.shape  # all of another class
+
+
+def test_ids_outside_the_label_set_are_classes_like_others() -> None:
+    labels = SOURCE.label_map.copy()
+    labels[:12], labels[90:] = 255, 77
+    picture = PHOTO.copy()
+    picture[:12] = (250, 250, 0)
+    target = labels.copy()
+    target[:24] = 255
+    analogy = Analogy(picture, Layout(labels, WORLD), settings=QUICK)
+    assert np.array_equal(analogy.render(Layout(labels, WORLD)).picture, picture)
+    assert np.abs(analogy.render(Layout(target, WORLD)).picture[12:22].astype(int) - (250, 250, 0)).max() < 30
+
+
+def test_a_class_that_may_not_be_copied_takes_what_fits() -> None:
+    usable = SOURCE.label_map != BALL
+    target = layout(x=90)
+    made = Analogy(PHOTO, SOURCE, usable, QUICK).render(target).picture.astype(int)
+    assert (made[..., 0] - made[..., 2]).max() < 90  # nothing of the ball, whose red is 100 above its blue
+
+
+def test_a_ball_behind_a_post_is_one_ball_where_instances_say_so() -> None:
+    target = layout(x=90, y=50, radius=20)
+    labels = target.label_map.copy()
+    labels[:, 95:99] = GROUND  # the post
+    two, one = Layout(labels, WORLD), Layout(labels, WORLD, np.where(labels == BALL, 7, 0))
+    assert len(prior(SOURCE, two).fits) == 2 and len(prior(SOURCE, one).fits) == 1
+    fit = prior(SOURCE, one).fits[0]
+    assert np.array_equal(fit.mask, labels == BALL)
+    assert np.allclose(fit.stretch, 33 / 41, atol=0.02)  # the whole ball onto the whole ball
+    named = Layout(SOURCE.label_map, WORLD, np.where(SOURCE.label_map == BALL, 3, 0))
+    assert np.array_equal(prior(named, one).rows, prior(SOURCE, one).rows)  # numbers need not be the same
+
+
+def test_touching_balls_are_two_where_instances_say_so() -> None:
+    left, right = (layout(x=x, y=40).label_map == BALL for x in (60, 93))
+    labels = np.where(left | right, BALL, np.where(np.arange(SHAPE[0])[:, None] < 60, SKY, GROUND))
+    numbers = np.where(left, 1, np.where(right, 2, 0))
+    fits = prior(SOURCE, Layout(labels, WORLD, numbers)).fits
+    assert len(fits) == 2 and sorted(int(fit.shift[1]) for fit in fits) == [-53, -20]

@@ -33,7 +33,7 @@ def rings(x: int, shape: tuple[int, int] = (72, 96)) -> tuple[np.ndarray, Layout
     rows, columns = np.mgrid[: shape[0], : shape[1]]
     disc = (rows - 36) ** 2 + (columns - x) ** 2 < 18**2
     outline = ndimage.binary_dilation(disc) & ~disc
-    photo = np.where(disc[..., None], np.uint8([200, 40, 40]), np.uint8([40, 160, 60]))
+    photo = np.where(disc[..., None], (200, 40, 40), (40, 160, 60))
     return photo.astype(np.uint8), Layout(np.where(outline, EDGE, AREA), EDGES)
 
 

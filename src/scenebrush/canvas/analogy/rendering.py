@@ -16,6 +16,7 @@ from scenebrush.canvas.analogy.search import Sides, improve, start
 from scenebrush.canvas.analogy.settings import AnalogySettings
 from scenebrush.canvas.analogy.sheet import NOTHING, Sheet, stretched
 from scenebrush.canvas.analogy.voting import vote
+from scenebrush.errors import InputError
 from scenebrush.scene.layout import Layout
 
 _COARSEST = 40  # pixels of the shorter side at the coarsest size
@@ -42,9 +43,13 @@ class _Level:
     """What is copied from, at one size: the photo, and below it things at another size.
 
     Args:
-        photo: float32 (h, w, 3), 0-1; label_map: int (h, w).
-        colors, guides: the projections; rows: float32 (h*w, D), both descriptors of every pixel.
-        scale: what colours are multiplied with, so that guide and place mean the same in every photo.
+        photo: float32 (h, w, 3), 0-1.
+        label_map: int (h, w), `NOTHING` where no pixel may be taken.
+        colors, guides: the projections of patches and of `guides.guide`.
+        scale: what projected colours are multiplied with, so that guide and place mean the same in every photo.
+        weight: what projected guides are multiplied with.
+        patch: side of the patches.
+        rows: float32 (h*w, D), both descriptors of every pixel.
     """
 
     photo: np.ndarray
@@ -52,19 +57,43 @@ class _Level:
     colors: Projection
     guides: Projection
     scale: np.float32
+    weight: np.float32
     patch: int
     rows: np.ndarray
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(h, w)."""
+        return self.label_map.shape[0], self.label_map.shape[1]
+
+    def described(self, picture: np.ndarray) -> np.ndarray:
+        """Returns the patches of a picture (H, W, 3) 0-1 as this level's are described, float32 (H*W, C)."""
+        return self.colors(patch_rows(picture, self.patch) / np.float32(self.patch)) * self.scale
+
+    def guided(self, features: np.ndarray) -> np.ndarray:
+        """Returns what `guides.guide` told, (H*W, 3K), as this level's is described, float32 (H*W, G)."""
+        return self.guides(features) * self.weight
+
+    def voted(self, found: np.ndarray, shape: tuple[int, int], patch: int) -> np.ndarray:
+        """Returns the picture, float32 (H, W, 3) 0-1, that a field of matches (H*W,) says."""
+        return vote(self.photo, found, shape, patch, shown=self.label_map != NOTHING)
 
 
 class Analogy:
     """A photo, made ready to be rendered in any layout of its classes.
 
+    It keeps about 130 MB for a megapixel of the photo, and needs 700 MB while it is made; a rendering needs 1.2 GB
+    for a megapixel of the target (measured with three classes; 12 bytes more a pixel for every further one).
+
     Args:
         photo: uint8 (H, W, 3).
-        layout: its layout.
+        layout: its layout, of the same size.
         usable: bool (H, W), which pixels may be copied; None = all.
         settings: what counts how much.
         lines: the id of the class that is lines, where the layouts are line drawings (`lines.follow`).
+
+    Raises:
+        InputError: sizes that differ, or no usable pixel.
     """
 
     def __init__(
@@ -75,6 +104,7 @@ class Analogy:
         settings: AnalogySettings = DEFAULT,
         lines: int | None = None,
     ) -> None:
+        _check(photo, layout, usable)
         self.layout = layout
         self.settings = settings
         self.lines = lines
@@ -93,13 +123,15 @@ class Analogy:
         rows = patch_rows(photo, patch) / np.float32(patch)
         colors = Projection.of(rows, _COMPONENTS)
         projected = colors(rows)
-        scale = np.float32(1 / np.sqrt(projected.var(0).sum() + 1e-6))
-        features = guide(coarser(self.layout.label_map, halvings), self.classes, self.settings.reach).reshape(
-            len(rows), -1
-        )
+        scale, weight = np.float32(1 / np.sqrt(projected.var(0).sum() + 1e-6)), np.float32(self.settings.guide)
+        features = self._features(coarser(self.layout.label_map, halvings))
         guides = Projection.of(features, _GUIDE_COMPONENTS)
-        both = np.hstack([projected * scale, guides(features) * np.float32(self.settings.guide)])
-        return _Level(photo, label_map, colors, guides, scale, patch, both)
+        both = np.hstack([projected * scale, guides(features) * weight])
+        return _Level(photo, label_map, colors, guides, scale, weight, patch, both)
+
+    def _features(self, label_map: np.ndarray) -> np.ndarray:
+        """What a label map (H, W) says of its pixels, float32 (H*W, 3K)."""
+        return guide(label_map, self.classes, self.settings.reach).reshape(label_map.size, -1)
 
     def render(self, target: Layout, *, seed: int = 0) -> Rendering:
         """Returns the photo in another layout of its label set; the same seed gives the same picture.
@@ -114,34 +146,44 @@ class Analogy:
         field: np.ndarray | None = None
         for halvings in reversed(range(len(self.levels))):
             level = self.levels[halvings] if sheet is None else self._with(self.levels[halvings], sheet, halvings)
-            label_map = coarser(target.label_map, halvings)
-            features = guide(label_map, self.classes, self.settings.reach).reshape(label_map.size, -1)
-            guides = level.guides(features) * np.float32(self.settings.guide)
-            sides = Sides(
-                level.rows,
-                np.hstack([np.zeros((label_map.size, level.colors.basis.shape[1]), np.float32), guides]),
-                level.label_map.reshape(-1),
-                np.where(np.isin(label_map, level.label_map), label_map, -1).reshape(-1),
-                level.label_map.shape,
-                label_map.shape,
-                _places(wanted, sheet, halvings, self.levels[halvings].label_map.shape),
-                self.settings.place,
-            )
-            found = start(sides, rng) if field is None else _finer(field, sides, rng)
-            for _ in range(self.settings.passes if halvings else self.settings.last_passes):
-                picture = vote(level.photo, found, label_map.shape, level.patch, shown=level.label_map != NOTHING)
-                colors = level.colors(patch_rows(picture, level.patch) / np.float32(level.patch)) * level.scale
-                sides = replace(sides, target=np.hstack([colors, guides]))
-                found = improve(sides, found, rng, rounds=3 if halvings else 2, coherence=self.settings.coherence)
-            tops = self.levels[halvings].label_map.shape[0]
-            rows, columns = np.divmod(found.reshape(label_map.shape), level.label_map.shape[1])
-            field = np.stack([np.where(rows >= tops, rows - tops, rows), columns, rows >= tops], -1)
-        cost = sides.costs(slice(None), found).reshape(label_map.shape)
-        picture = (
-            vote(level.photo, found, label_map.shape, self.settings.last_patch, shown=level.label_map != NOTHING) * 255
+            label_map, tops = coarser(target.label_map, halvings), self.levels[halvings].shape
+            sides = self._sides(level, label_map, _places(wanted, sheet, halvings, tops))
+            found = start(sides, rng) if field is None else _finer(field, sides)
+            sides, found = self._searched(level, sides, found, halvings, rng)
+            field = _field(found.reshape(label_map.shape), tops[0], level.shape[1])
+        return self._painted(level, sides, found, target)
+
+    def _sides(self, level: _Level, label_map: np.ndarray, places: np.ndarray) -> Sides:
+        """Both sides of the search at one size, before there is a picture: the target knows its classes only."""
+        guides = level.guided(self._features(label_map))
+        return Sides(
+            level.rows,
+            np.hstack([np.zeros((label_map.size, level.colors.basis.shape[1]), np.float32), guides]),
+            level.label_map.reshape(-1),
+            np.where(np.isin(label_map, level.label_map), label_map, -1).reshape(-1),
+            level.shape,
+            (label_map.shape[0], label_map.shape[1]),
+            places,
+            self.settings.place,
         )
+
+    def _searched(
+        self, level: _Level, sides: Sides, found: np.ndarray, halvings: int, rng: np.random.Generator
+    ) -> tuple[Sides, np.ndarray]:
+        """Votes and searches in turn; returns the sides with the last vote's colours, and the field, int64 (M,)."""
+        guides = sides.target[:, level.colors.basis.shape[1] :]
+        for _ in range(self.settings.passes if halvings else self.settings.last_passes):
+            picture = level.voted(found, sides.target_shape, level.patch)
+            sides = replace(sides, target=np.hstack([level.described(picture), guides]))
+            found = improve(sides, found, rng, rounds=3 if halvings else 2, coherence=self.settings.coherence)
+        return sides, found
+
+    def _painted(self, level: _Level, sides: Sides, found: np.ndarray, target: Layout) -> Rendering:
+        """The picture that the finest field makes, its seams evened out."""
+        cost = sides.costs(slice(None), found).reshape(target.shape)
+        picture = level.voted(found, target.shape, self.settings.last_patch) * 255
         picture = even_out(
-            picture, level.photo * 255, level.label_map, found.reshape(label_map.shape), target.label_map, cost
+            picture, level.photo * 255, level.label_map, found.reshape(target.shape), target.label_map, cost
         )
         return Rendering(np.rint(picture).clip(0, 255).astype(np.uint8), cost)
 
@@ -155,28 +197,38 @@ class Analogy:
     def _with(self, level: _Level, sheet: Sheet, halvings: int) -> _Level:
         """Returns the level with a sheet below its photo; the narrower one is widened by pixels that nobody takes."""
         picture, label_map = smaller(sheet.picture, halvings), coarser(sheet.label_map, halvings)
-        features = guide(label_map, self.classes, self.settings.reach).reshape(label_map.size, -1)
-        colors = level.colors(patch_rows(picture, level.patch) / np.float32(level.patch)) * level.scale
-        rows = np.hstack([colors, level.guides(features) * np.float32(self.settings.guide)])
-        width = max(picture.shape[1], level.photo.shape[1])
-
-        def stacked(above: np.ndarray, below: np.ndarray, value: float) -> np.ndarray:
-            parts = [
-                np.pad(a, ((0, 0), (0, width - a.shape[1]), *((0, 0),) * (a.ndim - 2)), constant_values=value)
-                for a in (above, below)
-            ]
-            return np.concatenate(parts)
-
-        both = stacked(level.rows.reshape(*level.label_map.shape, -1), rows.reshape(*label_map.shape, -1), 0)
+        rows = np.hstack([level.described(picture), level.guided(self._features(label_map))])
+        both = _stacked(level.rows.reshape(*level.shape, -1), rows.reshape(*label_map.shape, -1), 0)
         return replace(
             level,
-            photo=stacked(level.photo, picture, 0),
-            label_map=stacked(level.label_map, label_map, NOTHING),
+            photo=_stacked(level.photo, picture, 0),
+            label_map=_stacked(level.label_map, label_map, NOTHING),
             rows=both.reshape(-1, both.shape[-1]),
         )
 
 
+def _check(photo: np.ndarray, layout: Layout, usable: np.ndarray | None) -> None:
+    """Raises `InputError` for sizes that differ, and where nothing may be copied."""
+    shapes = {"photo": photo.shape[:2], **({} if usable is None else {"usable": usable.shape})}
+    for name, shape in shapes.items():
+        if shape != layout.shape:
+            raise InputError(f"analogy: {name} is {shape}, the layout {layout.shape} (H, W); give one size")
+    if usable is not None and not usable.any():
+        raise InputError(f"analogy: none of the {usable.size} pixels may be copied; leave some usable")
+
+
+def _stacked(above: np.ndarray, below: np.ndarray, value: float) -> np.ndarray:
+    """Two arrays (H, W) or (H, W, C) one above the other, the narrower one widened by `value`."""
+    width = max(above.shape[1], below.shape[1])
+    parts = [
+        np.pad(a, ((0, 0), (0, width - a.shape[1]), *((0, 0),) * (a.ndim - 2)), constant_values=value)
+        for a in (above, below)
+    ]
+    return np.concatenate(parts)
+
+
 def _count(shape: tuple[int, ...]) -> int:
+    """How many sizes there are: the coarsest has `_COARSEST` pixels and more on its shorter side, if the photo does."""
     count = 1
     while min(shape) / 2**count >= _COARSEST:
         count += 1
@@ -210,7 +262,13 @@ def _places(wanted: Prior, sheet: Sheet | None, halvings: int, source: tuple[int
     return maps.reshape(-1, 4)
 
 
-def _finer(field: np.ndarray, sides: Sides, rng: np.random.Generator) -> np.ndarray:
+def _field(found: np.ndarray, tops: int, width: int) -> np.ndarray:
+    """Matches (h, w) as rows, columns, and whether they lie in the sheet, int (h, w, 3); the photo has `tops` rows."""
+    rows, columns = np.divmod(found, width)
+    return np.stack([np.where(rows >= tops, rows - tops, rows), columns, rows >= tops], -1)
+
+
+def _finer(field: np.ndarray, sides: Sides) -> np.ndarray:
     """The field of a level at twice its size: int (h, w, 3), rows and columns, in the photo or (1) in the sheet."""
     height, width = sides.target_shape
     rows, columns = np.meshgrid(np.arange(height), np.arange(width), indexing="ij")
