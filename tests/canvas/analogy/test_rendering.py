@@ -255,3 +255,19 @@ def test_touching_balls_are_two_where_instances_say_so() -> None:
     numbers = np.where(left, 1, np.where(right, 2, 0))
     fits = prior(SOURCE, Layout(labels, WORLD, numbers)).fits
     assert len(fits) == 2 and sorted(int(fit.shift[1]) for fit in fits) == [-53, -20]
+
+
+def test_classes_of_a_few_pixels_are_met_too() -> None:
+    labels = SOURCE.label_map.copy()
+    labels[20:22, 100:103], labels[80] = 8, 9  # six pixels, and a line
+    picture = PHOTO.copy()
+    picture[labels == 8], picture[labels == 9] = (255, 255, 0), (0, 255, 255)
+    target = SOURCE.label_map.copy()
+    target[5:15] = 8
+    target[70:90:4] = 9
+    target[np.random.default_rng(0).random(SHAPE) < 0.02] = 8
+    settings = AnalogySettings(passes=1, last_passes=1, last_patch=1)
+    made = Analogy(picture, Layout(labels, WORLD), settings=settings).render(Layout(target, WORLD))
+    assert made.cost.max() < 1000  # no pixel of another class
+    yellow = made.picture[6:14].astype(int)
+    assert (yellow[..., 2] < 100).all() and (yellow[..., 0] > 180).all()

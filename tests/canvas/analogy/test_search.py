@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from scenebrush.canvas.analogy.descriptors import Projection, patch_rows
-from scenebrush.canvas.analogy.search import Sides, improve, start
+from scenebrush.canvas.analogy.search import Sides, corrected, improve, start
 
 SHAPE, TARGET = (24, 30), (20, 26)
 
@@ -107,3 +107,26 @@ def test_a_patch_is_what_lies_around_its_pixel_mirrored_beyond_the_rim() -> None
     assert rows.shape == (12, 9)
     assert np.array_equal(rows[5], [0, 1, 2, 4, 5, 6, 8, 9, 10])
     assert np.array_equal(rows[0], [0, 0, 1, 0, 0, 1, 4, 4, 5])
+
+
+def test_matches_of_another_class_are_replaced_by_the_best_of_their_own() -> None:
+    of = sides()
+    found = np.random.default_rng(0).integers(0, len(of.source), len(of.target))
+    wrong = of.source_classes[found] != of.target_classes
+    assert wrong.any() and not wrong.all()
+    right = corrected(of, found, np.random.default_rng(1))
+    assert np.array_equal(right[~wrong], found[~wrong])
+    assert np.array_equal(of.source_classes[right], of.target_classes)
+    few = replace(of, source_classes=np.where(np.arange(len(of.source)) % 40 == 0, of.source_classes, 5))
+    everything = corrected(few, np.ones_like(found), np.random.default_rng(1))
+    assert np.allclose(few.costs(slice(None), everything), least(few))  # all of a few pixels are tried
+
+
+def test_a_field_of_the_right_classes_stays_and_draws_nothing() -> None:
+    of = sides()
+    rng = np.random.default_rng(3)
+    found = improve(of, start(of, np.random.default_rng(0)), np.random.default_rng(0), rounds=2, coherence=1.0)
+    assert corrected(of, found, rng) is found
+    assert rng.random() == np.random.default_rng(3).random()
+    anything = replace(of, target_classes=np.full_like(of.target_classes, -1))
+    assert corrected(anything, found, rng) is found

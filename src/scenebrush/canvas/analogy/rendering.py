@@ -12,7 +12,7 @@ from scenebrush.canvas.analogy.descriptors import Projection, patch_rows
 from scenebrush.canvas.analogy.guides import guide
 from scenebrush.canvas.analogy.lines import bent, follow
 from scenebrush.canvas.analogy.prior import Prior, prior
-from scenebrush.canvas.analogy.search import Sides, improve, start
+from scenebrush.canvas.analogy.search import Sides, corrected, improve, start
 from scenebrush.canvas.analogy.settings import AnalogySettings
 from scenebrush.canvas.analogy.sheet import NOTHING, Sheet, stretched
 from scenebrush.canvas.analogy.voting import vote
@@ -151,7 +151,7 @@ class Analogy:
             found = start(sides, rng) if field is None else _finer(field, sides)
             sides, found = self._searched(level, sides, found, halvings, rng)
             field = _field(found.reshape(label_map.shape), tops[0], level.shape[1])
-        return self._painted(level, sides, found, target)
+        return self._painted(level, sides, corrected(sides, found, rng), target)
 
     def _sides(self, level: _Level, label_map: np.ndarray, places: np.ndarray) -> Sides:
         """Both sides of the search at one size, before there is a picture: the target knows its classes only."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 _FITS = np.float32(1e-6)  # a match that costs no more is as good as the photo itself: it stays
+_POOL = 256  # pixels of a class that are tried where searching found none
 _FOREIGN = np.float32(1e4)  # cost of a source pixel of another class
 
 
@@ -84,6 +85,29 @@ def improve(sides: Sides, found: np.ndarray, rng: np.random.Generator, *, rounds
             field.look_around(window, rng)
             window //= 3
     return field.found
+
+
+def corrected(sides: Sides, found: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Returns the field, int64 (M,), without matches of another class than asked for.
+
+    Searching at random does not always meet a class that is a few pixels of the photo. Such a match is replaced by the
+    best of all pixels of its class, or of `_POOL` where there are more. A field without them is returned as it is.
+    """
+    wrong = (sides.target_classes >= 0) & (sides.source_classes[found] != sides.target_classes)
+    if not wrong.any():
+        return found
+    found = found.copy()
+    for class_id in np.unique(sides.target_classes[wrong]):
+        here = np.flatnonzero(wrong & (sides.target_classes == class_id))
+        pool = np.flatnonzero(sides.source_classes == class_id)
+        if len(pool) > _POOL:
+            pool = rng.choice(pool, _POOL, replace=False)
+        least = np.full(len(here), np.inf, np.float32)
+        for candidate in pool:
+            costs = sides.costs(here, np.full(len(here), candidate))
+            better = costs < least
+            found[here[better]], least[better] = candidate, costs[better]
+    return found
 
 
 class _Field:
