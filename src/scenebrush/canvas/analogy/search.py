@@ -20,9 +20,12 @@ class Sides:
     """Source and target of a search, at one size; N pixels in the source, M in the target.
 
     Args:
-        source: float32 (N, D), descriptors, reading order; target: float32 (M, D).
-        source_classes: int (N,); target_classes: int (M,), -1 = any class will do.
-        shape, target_shape: (H, W) of each.
+        source: float32 (N, D), descriptors, in reading order.
+        target: float32 (M, D).
+        source_classes: int (N,), below 0 = no pixel that may be taken.
+        target_classes: int (M,), -1 = any class will do.
+        shape: (H, W) of the source.
+        target_shape: (H, W) of the target.
         places: float32 (M, 4): row, column that are wanted, and how far from them is far.
         place_cost: what it costs to be far.
         use: float32 (N,) or None: what each source pixel costs more for being used so often.
@@ -67,10 +70,17 @@ def start(sides: Sides, rng: np.random.Generator) -> np.ndarray:
 
 
 def improve(sides: Sides, found: np.ndarray, rng: np.random.Generator, *, rounds: int, coherence: float) -> np.ndarray:
-    """Returns a better field, int64 (M,), after so many rounds of propagation and random search.
+    """Returns a better field, int64 (M,).
 
     A match costs `coherence` times as much more as the share of its four neighbours that do not go on where it does
     (Hertzmann et al. 2001 and Ashikhmin 2001 favour coherent matches for the same reason: whole pieces are copied).
+
+    Args:
+        sides: what is searched, and for what.
+        found: int (M,), the field so far, flat indices into the source.
+        rng: of the random search.
+        rounds: of propagation and random search.
+        coherence: >= 0.
     """
     field = _Field(sides, found, np.float32(coherence / 4))
     wanted = np.rint(sides.places[:, 0]) * sides.shape[1] + np.rint(sides.places[:, 1])
