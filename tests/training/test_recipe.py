@@ -12,7 +12,7 @@ from scenebrush.methods.picture_training import PictureStage
 from scenebrush.methods.sesame.trainee import check_losses, loss_weights, sesame_config
 from scenebrush.scene.label_set import LabelSet
 from scenebrush.training.recipe import EDITING, Recipe, Stage
-from scenebrush.training.run import SYNTHESIZERS
+from scenebrush.training.run import PICTURE_TRAINEES
 
 CAMVID = LabelSet.load("camvid")
 RECIPES = sorted((Path(__file__).resolve().parents[2] / "recipes").glob("*/*.yaml"))
@@ -29,7 +29,7 @@ def test_every_shipped_recipe_is_whole(path: Path) -> None:
         check_losses([loss_weights(stage.losses, discriminator) for stage in recipe.stages], discriminator)
         return
     stages = [PictureStage(stage.pictures.model_dump(), stage.losses, stage.phase) for stage in recipe.stages]
-    trainee = SYNTHESIZERS[recipe.method]
+    trainee = PICTURE_TRAINEES[recipe.method]
     unread = trainee.__new__(trainee)  # the check alone: no data, no networks
     unread.label_set = label_set
     unread.check(recipe.config, stages)

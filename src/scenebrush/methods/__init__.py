@@ -17,6 +17,7 @@ from scenebrush.methods.base import (
     ModelCard,
     ObjectSynthesizer,
     PhotoSynthesizer,
+    Segmenter,
     SegmentSynthesizer,
     Style,
     Synthesizer,
@@ -25,6 +26,7 @@ from scenebrush.scene.label_set import LabelSet
 
 __all__ = [
     "METHODS",
+    "SEGMENTERS",
     "SYNTHESIZERS",
     "Adaptable",
     "Adaptation",
@@ -33,6 +35,7 @@ __all__ = [
     "ObjectSynthesizer",
     "PhotoSynthesizer",
     "SegmentSynthesizer",
+    "Segmenter",
     "Style",
     "Synthesizer",
     "default_model",
@@ -40,14 +43,19 @@ __all__ = [
     "list_models",
     "load_model",
     "load_object_synthesizer",
+    "load_segmenter",
     "load_synthesizer",
 ]
 
-METHODS = ("canvas", "pix2pix", "pix2pixhd", "semia", "sesame", "sims", "spade")
-"""Every method: the names of the folders beside this file. `<method>/method.py` has `load(folder) -> Editor`."""
+METHODS = ("canvas", "pix2pix", "pix2pixhd", "segmenter", "semia", "sesame", "sims", "spade")
+"""Every method: the names of the folders beside this file. `<method>/method.py` has `load(folder)`, which returns an
+`Editor`, or a `Segmenter` where the method stands in `SEGMENTERS`."""
 
 SYNTHESIZERS = ("pix2pix", "pix2pixhd", "semia", "sims", "spade")
 """The methods that make whole pictures. Each can serve an edit; but no one gets them for it without asking."""
+
+SEGMENTERS = ("segmenter",)
+"""The methods that make label maps of photos. They edit nothing."""
 
 WITHOUT_WEIGHTS = {"canvas": "real pixels of the same photo, copied and blended; any label set, no training"}
 """The methods that are models by themselves: `load(None)` makes them."""
@@ -64,20 +72,32 @@ def load_model(name_or_path: str | Path, *, bank: str | Path | None = None) -> E
     """Returns a model, ready to edit, by its name (`list_models`) or from a model folder.
 
     `bank` is the memory bank of a model that makes its pictures of one's segments; `InputError` for another model.
+    `ModelError` for one that is not here, or that edits nothing.
     """
     card = find_model(name_or_path)
-    if card.method not in METHODS:
+    if card.method in SEGMENTERS:
         raise ModelError(
-            f"{card.path}/config.json asks for method {card.method!r}{nearest_name(card.method, METHODS)};"
-            f" this scenebrush has {', '.join(METHODS)}"
+            f"model {card.name!r} makes label maps of photos, it edits none; scenebrush segment uses it. Give another"
+            f" model: {', '.join(c.name for c in list_models() if c.method not in SEGMENTERS)}"
         )
-    method = import_module(f"scenebrush.methods.{card.method}.method")
-    model = cast(Editor, method.load(card.path))
+    model = cast(Editor, _loaded(card))
     if bank is not None:
         if not isinstance(model, SegmentSynthesizer):
             raise InputError(f"model {card.name!r} uses no memory bank; leave out {bank}, or name a model of sims")
         model.use_bank(bank)
     return model
+
+
+def load_segmenter(name_or_path: str | Path) -> Segmenter:
+    """Returns a model that makes label maps of photos; `ModelError` for one that does not, with those that do."""
+    card = find_model(name_or_path)
+    if card.method in METHODS and card.method not in SEGMENTERS:
+        there = [c.name for c in list_models() if c.method in SEGMENTERS]
+        raise ModelError(
+            f"model {card.name!r} makes no label maps of photos; give"
+            f" {' or '.join(there) if there else 'a model folder of ' + ', '.join(SEGMENTERS)}"
+        )
+    return cast(Segmenter, _loaded(card))
 
 
 def load_synthesizer(name_or_path: str | Path, *, bank: str | Path | None = None) -> Synthesizer:
@@ -116,11 +136,23 @@ def find_model(name_or_path: str | Path) -> ModelCard:
     raise ModelError(f"unknown model {str(name_or_path)!r}{hint}; here are {', '.join(cards)}, or give a model folder")
 
 
+def _loaded(card: ModelCard) -> object:
+    """Returns what a model's method makes of its folder."""
+    if card.method not in METHODS:
+        raise ModelError(
+            f"{card.path}/config.json asks for method {card.method!r}{nearest_name(card.method, METHODS)};"
+            f" this scenebrush has {', '.join(METHODS)}"
+        )
+    loaded: object = import_module(f"scenebrush.methods.{card.method}.method").load(card.path)
+    return loaded
+
+
 def default_model(label_set: LabelSet, *, adapting: bool = False) -> str:
     """Returns the name of the model to use where none is named: a trained one that knows these classes, or canvas.
 
     One that is to adapt to the photo may learn the classes there: then any trained one is better than none.
     """
-    trained = [card for card in list_models() if card.label_set is not None and card.method not in SYNTHESIZERS]
+    others = SYNTHESIZERS + SEGMENTERS
+    trained = [card for card in list_models() if card.label_set is not None and card.method not in others]
     fitting = [card for card in trained if card.fits(label_set)] or (trained if adapting else [])
     return fitting[0].name if fitting else "canvas"

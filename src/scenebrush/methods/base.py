@@ -193,6 +193,25 @@ class PhotoSynthesizer(Synthesizer, Protocol):
         ...
 
 
+@runtime_checkable
+class Segmenter(Protocol):
+    """A method, with its weights, that makes label maps of photos."""
+
+    name: str
+
+    @property
+    def label_set(self) -> LabelSet:
+        """The classes of its maps."""
+        ...
+
+    def segment(self, photo: np.ndarray) -> np.ndarray:
+        """Returns the label map, int (H, W) of ids of `label_set`, of a photo uint8 (H, W, 3) RGB of any size.
+
+        The same photo gives the same map.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class Adaptation:
     """What came of adapting a model to one photo.

@@ -9,6 +9,7 @@ from scenebrush.errors import InputError, RecipeError
 from scenebrush.methods.picture_training import PictureStage, PictureTrainee
 from scenebrush.methods.pix2pix.trainee import Pix2PixTrainee
 from scenebrush.methods.pix2pixhd.trainee import Pix2PixHDTrainee
+from scenebrush.methods.segmenter.trainee import SegmenterTrainee
 from scenebrush.methods.sesame.trainee import SesameTrainee
 from scenebrush.methods.sims.trainee import SimsTrainee
 from scenebrush.methods.spade.trainee import SpadeTrainee
@@ -79,17 +80,18 @@ def build_trainee(recipe: Recipe, data: Path, cache: Path | None) -> Trainee:
         trainee = SesameTrainee(recipe.config, windows, data, seed=recipe.seed, cache=cache, half=half)
     else:
         stages = [PictureStage(stage.pictures.model_dump(), stage.losses, stage.phase) for stage in recipe.stages]
-        trainee = SYNTHESIZERS[recipe.method](recipe.config, stages, data, seed=recipe.seed, half=half)
+        trainee = PICTURE_TRAINEES[recipe.method](recipe.config, stages, data, seed=recipe.seed, half=half)
     if recipe.start_from is not None:
         label_set = LabelSet.load(data / "classes.json")
         start_from(trainee.generator, recipe.start_from, method=recipe.method, label_set=label_set)
     return trainee
 
 
-SYNTHESIZERS: dict[str, type[PictureTrainee]] = {
+PICTURE_TRAINEES: dict[str, type[PictureTrainee]] = {
     "pix2pix": Pix2PixTrainee,
     "pix2pixhd": Pix2PixHDTrainee,
+    "segmenter": SegmenterTrainee,
     "sims": SimsTrainee,
     "spade": SpadeTrainee,
 }
-"""The trainees of the methods that make whole pictures."""
+"""The trainees of the methods that learn from whole pictures: those that make them, and the segmenter."""
