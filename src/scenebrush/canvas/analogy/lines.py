@@ -37,6 +37,8 @@ class Bend:
 
 
 class _Try(NamedTuple):
+    """A bend, and how badly it brings the lines together."""
+
     badness: float
     bend: Bend
 
@@ -87,6 +89,7 @@ def _firsts(lines: np.ndarray, sketch: np.ndarray) -> Iterator[Bend]:
 
 
 def _closer(lines: np.ndarray, sketch: np.ndarray, bend: Bend, cap: float, radius: int, step: int) -> Bend:
+    """The bend, bent on by the flow between the distance fields up to `cap`, at every `step`-th pixel."""
     wanted, shown = _field(sketch, cap), _bent(_field(lines, cap), bend)
     flow = optical_flow_ilk(wanted[::step, ::step], shown[::step, ::step], radius=radius, num_warp=10)  # type: ignore[no-untyped-call]
     down, across = flow
@@ -99,6 +102,7 @@ def _closer(lines: np.ndarray, sketch: np.ndarray, bend: Bend, cap: float, radiu
 
 
 def _judged(lines: np.ndarray, sketch: np.ndarray, bend: Bend) -> _Try:
+    """How far lines and sketch lie apart, 0 to 1, and a little for stretching."""
     apart = float(np.abs(_bent(_field(lines, _FINE), bend) - _field(sketch, _FINE)).mean())
     return _Try(apart + _ROUGH * float(np.minimum(_stretch(bend), 1).mean()), bend)
 
@@ -123,6 +127,7 @@ def bent(photo: np.ndarray, label_map: np.ndarray, bend: Bend) -> Sheet:
 
 
 def _bent(field: np.ndarray, bend: Bend) -> np.ndarray:
+    """A field of the photo (h, w), bent, float32 (H, W)."""
     moved: np.ndarray = ndimage.map_coordinates(field, [bend.rows, bend.columns], order=1, mode="nearest")
     return moved.astype(np.float32)
 
@@ -133,5 +138,6 @@ def _field(lines: np.ndarray, cap: float) -> np.ndarray:
 
 
 def _box(lines: np.ndarray) -> tuple[int, int, int, int]:
+    """Top, bottom, left and right, the second and fourth excluded."""
     rows, columns = np.flatnonzero(lines.any(1)), np.flatnonzero(lines.any(0))
     return int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1

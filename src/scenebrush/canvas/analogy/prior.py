@@ -20,7 +20,15 @@ _THING = 0.15  # the same for a thing, in shares of its box's diagonal
 
 
 class Fit(NamedTuple):
-    """A thing of the photo and where it is wanted: source = (target + 0.5) * stretch + shift - 0.5, (rows, columns)."""
+    """A thing of the photo and where it is wanted: source = (target + 0.5) * stretch + shift - 0.5, (rows, columns).
+
+    Args:
+        mask: bool (H, W), where in the target.
+        box: its rows and columns.
+        stretch, shift: float64 (2,), as above.
+        size: float64 (2,), height and width of the photo's thing.
+        score: how well both fit, at most 1.
+    """
 
     mask: np.ndarray
     box: tuple[slice, slice]
@@ -31,7 +39,10 @@ class Fit(NamedTuple):
 
 
 class Prior(NamedTuple):
-    """Per pixel of the target, float32 (H, W): the source's row and column, and how far from there is far."""
+    """Per pixel of the target, float32 (H, W): the source's row and column, and how far from there is far.
+
+    `fits` are the target's things that the photo has a thing for.
+    """
 
     rows: np.ndarray
     columns: np.ndarray
@@ -41,16 +52,20 @@ class Prior(NamedTuple):
 
 
 class _Part(NamedTuple):
+    """An object: bool (H, W), its rows and columns, and its pixels' number."""
+
     mask: np.ndarray
     box: tuple[slice, slice]
     area: int
 
     @property
     def corner(self) -> np.ndarray:
+        """Top and left."""
         return np.array([self.box[0].start, self.box[1].start], np.float64)
 
     @property
     def size(self) -> np.ndarray:
+        """Height and width."""
         return np.array([s.stop - s.start for s in self.box], np.float64)
 
 
@@ -71,7 +86,7 @@ def prior(source: Layout, target: Layout) -> Prior:
         if not there:
             continue
         for part in wanted:
-            fit = max((fit for model in there for fit in _fits(model, part)), key=_likeness)
+            fit = max((fit for model in there for fit in _fits(model, part)), key=lambda one: one.score)
             fits.append(fit)
             places = np.argwhere(part.mask)
             mapped = (places + 0.5) * fit.stretch + fit.shift - 0.5
@@ -137,7 +152,3 @@ def _overlap(model: _Part, part: _Part, stretch: np.ndarray, shift: np.ndarray) 
     common = np.count_nonzero(model.mask[mapped[inside, 0], mapped[inside, 1]])
     laid = model.area / float(stretch.prod())
     return common / max(part.area + laid - common, 1.0)
-
-
-def _likeness(fit: Fit) -> float:
-    return fit.score
