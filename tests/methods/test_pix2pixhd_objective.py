@@ -8,8 +8,8 @@ from torch import Tensor
 
 from scenebrush.layers.discriminators import build_discriminator as any_discriminator
 from scenebrush.layers.layouts import LayoutBatch
+from scenebrush.losses.image_pool import ImagePool
 from scenebrush.methods.pix2pixhd.config import Pix2PixHDConfig
-from scenebrush.methods.pix2pixhd.image_pool import ImagePool
 from scenebrush.methods.pix2pixhd.networks import build_discriminator, build_networks
 from scenebrush.methods.pix2pixhd.objective import LossWeights, Objective, matched_features
 

@@ -14,9 +14,9 @@ from scenebrush.layers.discriminators.base import ConditionalDiscriminator, Judg
 from scenebrush.layers.layouts import LayoutBatch
 from scenebrush.losses.adversarial import least_squares_discriminator, least_squares_generator
 from scenebrush.losses.feature_matching import feature_matching
+from scenebrush.losses.image_pool import ImagePool
 from scenebrush.losses.perceptual import PerceptualLoss
 from scenebrush.methods.pix2pixhd.discriminator import MultiscaleDiscriminator
-from scenebrush.methods.pix2pixhd.image_pool import ImagePool
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from scenebrush.errors import InputError, RecipeError, nearest_name
 from scenebrush.layers.discriminators import ConditionalDiscriminator
 from scenebrush.layers.layouts import LayoutBatch
 from scenebrush.losses.feature_adversary import Seen
+from scenebrush.losses.image_pool import ImagePool
 from scenebrush.methods.picture_training import (
     PictureBatch,
     PictureStage,
@@ -27,7 +28,6 @@ from scenebrush.methods.picture_training import (
 from scenebrush.methods.pix2pixhd import schedule
 from scenebrush.methods.pix2pixhd.config import Pix2PixHDConfig
 from scenebrush.methods.pix2pixhd.folder import save_model
-from scenebrush.methods.pix2pixhd.image_pool import ImagePool
 from scenebrush.methods.pix2pixhd.networks import Pix2PixHDNetworks, build_discriminator, build_networks
 from scenebrush.methods.pix2pixhd.objective import LossWeights, Objective
 from scenebrush.methods.pix2pixhd.schedule import Phase, phases

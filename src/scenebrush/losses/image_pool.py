@@ -1,4 +1,4 @@
-"""A history of fakes for the discriminator (Shrivastava et al. 2017; off in pix2pixHD's own scripts)."""
+"""A history of fakes for discriminators (Shrivastava et al. 2017; CycleGAN, SEIGAN; off in pix2pixHD's own scripts)."""
 
 from __future__ import annotations
 
