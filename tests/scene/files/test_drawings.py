@@ -167,3 +167,12 @@ def test_wrong_arrays_are_named() -> None:
 )
 def test_colour_names(rgb: tuple[int, int, int], name: str) -> None:
     assert color_name(rgb) == name
+
+
+def test_what_touches_the_rim_is_stuff_and_the_rest_are_things() -> None:
+    found = cluster_colors(drawn(fine_map())[0])
+    kinds = {
+        min(range(5), key=lambda k: np.abs(COLORS[k].astype(int) - c.color).sum()): c.kind
+        for c in found.label_set.classes
+    }
+    assert kinds == {SKY: "stuff", GRASS: "stuff", HOUSE: "thing", SUN: "thing", POLE: "thing"}

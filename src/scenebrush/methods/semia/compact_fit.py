@@ -144,7 +144,7 @@ def varied(settings: AnalogySettings, far: float, rng: np.random.Generator) -> A
     changes: dict[str, Any] = {}
     for name in names.tolist():
         if name in CHOICES:
-            changes[name] = int(rng.choice(CHOICES[name]))
+            changes[name] = int(rng.choice([value for value in CHOICES[name] if value != getattr(settings, name)]))
         else:
             least, most = RANGES[name]
             changes[name] = float(np.clip(getattr(settings, name) * math.exp(rng.normal(0, far)), least, most))

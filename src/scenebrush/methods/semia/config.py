@@ -8,7 +8,7 @@ from typing import Final, Literal, get_args
 from scenebrush.errors import RecipeError
 
 SemiaKind = Literal["compact", "paper"]
-"""Whose networks: ours, which are guided by a canvas of copied pixels, or the paper's."""
+"""Whose way: ours, which copies the photo and has no networks, or the paper's networks."""
 KINDS: Final[tuple[SemiaKind, ...]] = get_args(SemiaKind)
 
 
@@ -17,7 +17,7 @@ class SemiaConfig:
     """Sizes and options of the networks. All but `kind` are those of the paper's networks, and default to them.
 
     Args:
-        kind: "paper", or "compact" (ours; its own settings are in `compact`).
+        kind: "paper", or "compact" (ours; what it learns stands in its weights, `canvas.analogy.AnalogySettings`).
         levels: how often the encoders halve the picture (3); sides must be divisible by 2^levels, the discriminator's
             by 8.
         width: channels of the encoders' first layer (32); they double with every level.

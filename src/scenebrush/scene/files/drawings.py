@@ -41,6 +41,7 @@ _FREQUENT = 1000  # bins of the histogram that a line's colour is looked for in
 _LINES = 24  # colours of lines, at most
 _FAR = 24.0  # Lab: a colour farther than this from all classes, and no mixture, is none of theirs
 _PIXEL = 12.0  # Lab: what a pixel of distance counts when a rim is divided
+_RIM = 0.01  # of the rim's pixels: a class that has no more of them does not touch it
 _REACH = 8.0  # pixels: farther away is as good as nowhere
 
 
@@ -50,8 +51,9 @@ class Drawing:
 
     Args:
         label_map: int32 (H, W), ids of `label_set`.
-        label_set: the classes found, the largest first; ids count from 0, names are those of their colours, all are
-            stuff. `to_json` makes a file of it that can be edited (names, kinds) and read by `LabelSet.load`.
+        label_set: the classes found, the largest first; ids count from 0, names are those of their colours. What
+            touches the picture's rim is stuff, the rest are things. `to_json` makes a file of it that can be edited
+            (names, kinds) and read by `LabelSet.load`.
         shares: of the picture, one per class.
     """
 
@@ -88,12 +90,20 @@ def cluster_colors(drawing: np.ndarray, *, most: int = 12, name: str = "drawing"
     position = np.zeros(len(counts), np.int32)
     position[order] = np.arange(len(order))
     names = _unique([color_name(paints.rgb[i]) for i in order])
+    rim = _on_rim(labels, len(counts))
     classes = tuple(
-        LabelClass(new, text, _triple(paints.rgb[old]), "stuff")
+        LabelClass(new, text, _triple(paints.rgb[old]), "stuff" if rim[old] else "thing")
         for new, (old, text) in enumerate(zip(order, names, strict=True))
     )
     shares = tuple(float(counts[i] / labels.size) for i in order)
     return Drawing(position[labels], LabelSet(name, classes), shares)
+
+
+def _on_rim(labels: np.ndarray, count: int) -> np.ndarray:
+    """Returns which classes touch the picture's rim with more than a few pixels, bool (count,)."""
+    rim = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
+    touching: np.ndarray = np.bincount(rim, minlength=count) > _RIM * len(rim)
+    return touching
 
 
 def labels_of(drawing: np.ndarray, label_set: LabelSet, *, source: str = "the drawing") -> np.ndarray:
