@@ -21,7 +21,7 @@ class Arguments(MeasuringFlags):
     """
 
     model: Annotated[str, arg(metavar="M")]
-    """The model: a name, a folder, telea, mean, nearest, or onnx:FILE; for segment a segmenter."""
+    """The model: a name, a folder, telea, mean, nearest, or onnx:FILE; for segment one that makes label maps."""
     out: Annotated[Path, arg(metavar="REPORT", aliases=("-o",))]
     """The report to write (.json); the contact sheet lies beside it (.png)."""
 

@@ -73,7 +73,7 @@ def measure(flags: MeasuringFlags, methods: dict[str, str], baseline: str | None
 
     from scenebrush.evaluation.measuring import Figures, measure_editors, measure_segmenters
     from scenebrush.evaluation.methods_by_name import method_by_name
-    from scenebrush.evaluation.segmenters import Segmenter
+    from scenebrush.evaluation.readers import reader_by_name
     from scenebrush.evaluation.tasks import Sample, task_by_name
 
     task = task_by_name(flags.task)
@@ -92,7 +92,7 @@ def measure(flags: MeasuringFlags, methods: dict[str, str], baseline: str | None
         if flags.fetch_weights:
             _fetch([] if task.makes_maps else figures.needed_assets(label_set), report)
         if task.makes_maps:
-            readers = {name: Segmenter.load(spec, label_set, threads=flags.threads) for name, spec in methods.items()}
+            readers = {name: reader_by_name(spec, label_set, threads=flags.threads) for name, spec in methods.items()}
             return measure_segmenters(task, sample, readers, baseline=baseline, report=report)
         editors = {
             name: method_by_name(spec, label_set, whole=task.whole, bank=flags.bank) for name, spec in methods.items()

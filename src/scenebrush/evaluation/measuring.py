@@ -15,6 +15,7 @@ from scenebrush.evaluation.edit_figures import EditFigures, EditMeasures
 from scenebrush.evaluation.inception import InceptionV3
 from scenebrush.evaluation.label_agreement import Agreement, confusion_matrix
 from scenebrush.evaluation.lpips import Lpips
+from scenebrush.evaluation.readers import Reader, TrueReader
 from scenebrush.evaluation.segmenters import UNSEEN, Segmenter, default_segmenter
 from scenebrush.evaluation.tasks import Sample, Task
 from scenebrush.methods.base import Editor
@@ -132,38 +133,37 @@ def measure_editors(
 def measure_segmenters(
     task: Task,
     sample: Sample,
-    methods: Mapping[str, Segmenter],
+    methods: Mapping[str, Reader],
     *,
     baseline: str | None = None,
     report: Report | None = None,
 ) -> Outcome:
-    """Returns the figures of segmenters on photos; arguments and errors as `measure_editors`."""
+    """Returns the figures of segmenters on photos, the true labels as ceiling; else as `measure_editors`."""
     start, tell = time.perf_counter(), report or _silent
     check_names(methods, baseline)
     cases = task.cases(sample)
     readings, found = dict[str, list[np.ndarray]](), dict[str, EditFigures]()
-    for name, segmenter in methods.items():
-        readings[name], found[name] = _read(segmenter, cases, _part(tell, name, len(cases)))
+    for name, reader in methods.items():
+        readings[name], found[name] = _read(reader, cases, _part(tell, name, len(cases)))
     groups, title = [case.group for case in cases], title_of(task, sample, cases)
-    comparison = compare(found, groups, title=title, baseline=baseline, seed=sample.seed)
+    _, ceiling = _read(TrueReader(task.label_set(sample)), cases, lambda done: None)
+    comparison = compare(found, groups, title=title, baseline=baseline, ceiling=ceiling, seed=sample.seed)
     return Outcome(task, sample, cases, comparison, readings=readings, seconds=time.perf_counter() - start)
 
 
-def _read(
-    segmenter: Segmenter, cases: list[EditCase], report: Callable[[int], None]
-) -> tuple[list[np.ndarray], EditFigures]:
+def _read(reader: Reader, cases: list[EditCase], report: Callable[[int], None]) -> tuple[list[np.ndarray], EditFigures]:
     readings, matrices, seconds, cpu_seconds = [], [], [], []
-    segmenter.read(cases[0].before)  # warm
+    reader.read_case(cases[0])  # warm
     for i, case in enumerate(cases):
         start, cpu_start = time.perf_counter(), time.process_time()
-        readings.append(segmenter.read(case.before))
+        readings.append(reader.read_case(case))
         seconds.append(time.perf_counter() - start)
         cpu_seconds.append(time.process_time() - cpu_start)
-        asked = segmenter.comparable(case.asked)
+        asked = reader.comparable(case.asked)
         kept = asked != UNSEEN
-        matrices.append(confusion_matrix(asked[kept], readings[-1][kept], segmenter.seen))
+        matrices.append(confusion_matrix(asked[kept], readings[-1][kept], reader.seen))
         report(i + 1)
-    agreement = Agreement(np.stack(matrices), segmenter.seen, segmenter.label_set, segmenter.name)
+    agreement = Agreement(np.stack(matrices), reader.seen, reader.label_set, reader.name)
     per_photo = {"accuracy": agreement.accuracy, "seconds": np.array(seconds), "cpu_seconds": np.array(cpu_seconds)}
     return readings, EditFigures(per_photo, agreement=agreement)
 

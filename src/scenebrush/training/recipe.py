@@ -34,7 +34,7 @@ class WindowsSpec(_Strict):
 
 
 class PicturesSpec(_Strict):
-    """Where a synthesizer's training pictures come from and how they are cut (`data.pictures.TrainingPictures`).
+    """Where training pictures come from and how they are cut (`data.pictures.TrainingPictures`).
 
     `count` distinct pictures of `size` (width, height) make an epoch; `scales` is the range of (pixels of the photo per
     pixel of the picture), by default so large that every picture shows all that fits its shape.
@@ -58,10 +58,10 @@ class PicturesSpec(_Strict):
 class Stage(_Strict):
     """A part of the run with its own windows or pictures, batch and losses.
 
-    Methods that edit learn from `windows`, those that make whole pictures from `pictures`. `phase` is for methods that
-    are trained in phases (pix2pixHD: "global", "enhancer 1", "together 1", ...). `losses` are the method's loss weights
-    by name; `adversarial_ramp` raises the adversarial weight from 0 over that many steps; `learning_rate` multiplies
-    the optimiser's.
+    Methods that edit learn from `windows`, those that make whole pictures, or labels of them, from `pictures`. `phase`
+    is for methods that are trained in phases (pix2pixHD: "global", "enhancer 1", "together 1", ...). `losses` are the
+    method's loss weights by name; `adversarial_ramp` raises the adversarial weight from 0 over that many steps;
+    `learning_rate` multiplies the optimiser's.
     """
 
     name: str
