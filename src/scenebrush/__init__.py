@@ -8,7 +8,7 @@ Editor(scene).erase(at=(120, 200)).render().save("out.jpg")
 
 from scenebrush.editor import Editor
 from scenebrush.errors import EditError, InputError, LabelError, ModelError, ScenebrushError
-from scenebrush.methods import list_models, load_model
+from scenebrush.methods import list_models, load_model, load_segmenter
 from scenebrush.scene.edit import Edit
 from scenebrush.scene.label_set import LabelSet
 from scenebrush.scene.layout import Layout
@@ -34,4 +34,5 @@ __all__ = [
     "__version__",
     "list_models",
     "load_model",
+    "load_segmenter",
 ]
