@@ -34,13 +34,21 @@ def test_scores_have_the_photos_size_and_padding_is_its_last_row_and_column(size
     assert torch.allclose(scores, whole[:, :, : size[0], : size[1]], atol=1e-5)
 
 
-def test_every_pixel_has_its_own_scores():
-    """The head writes 2x2 places at 1/4: at every second pixel the scores are not a blend of its neighbours'."""
-    network = tiny_network(tiny_config(CAMVID))
+def test_places_begin_alike_and_can_be_told_apart():
+    """The head writes 2x2 places at 1/4, that is the four corners of which each 4x4 block of scores is enlarged."""
+    torch.manual_seed(0)
+    network, photo = build_network(tiny_config(CAMVID)).eval(), torch.rand(1, 3, 64, 64) * 2 - 1
+    seen = []
+    network.head.register_forward_hook(lambda module, given, scores: seen.append(scores))
     with torch.no_grad():
-        scores = network(torch.rand(1, 3, 64, 64) * 2 - 1)[0]
-    places = (scores[:, 1::2, 1::2] + scores[:, ::2, 1::2]) / 2
-    assert float((places[:, 1:-1, 1:-1] - (places[:, :-2, 1:-1] + places[:, 2:, 1:-1]) / 2).abs().max()) > 1e-3
+        network(photo)
+        network.head.weight[1::4] += 1  # the place at the right of the upper two
+        scores = network(photo)[0]
+    assert torch.equal(seen[0].view(11, 4, 16, 16), seen[0].view(11, 4, 16, 16)[:, :1].expand(-1, 4, -1, -1))
+    changed = (seen[1] - seen[0]).view(11, 4, 16, 16)
+    assert (changed[:, 1] > 0).any() and not changed[:, [0, 2, 3]].any()
+    blocks = scores.view(11, 16, 4, 16, 4)
+    assert not torch.allclose(blocks[:, 4:12, 0, 4:12, 3], blocks[:, 4:12, 3, 4:12, 0], atol=1e-3)
 
 
 def test_folding_the_norms_changes_nothing():

@@ -85,6 +85,7 @@ class SegmentationNetwork(nn.Module):
             for _ in widths[:-1]
         )
         self.head = nn.Conv2d(decoder_width, num_outputs * 4, 1)
+        _alike(self.head)
 
     def forward(self, photo: Tensor) -> Tensor:
         """Returns scores (logits), float (B, `num_outputs`, H, W), of photos (B, 3, H, W) in [-1, 1] of any size."""
@@ -130,6 +131,15 @@ def folded(network: SegmentationNetwork) -> SegmentationNetwork:
             module[0], module[1] = fuse_conv_bn_eval(convolution, norm), nn.Identity()
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network.requires_grad_(False)
+
+
+@torch.no_grad()
+def _alike(head: nn.Conv2d) -> None:
+    """Lets the four places that one output is shuffled to begin as one: else they disagree in dots for long."""
+    for tensor in (head.weight, head.bias):
+        assert tensor is not None
+        places = tensor.view(-1, 4, *tensor.shape[1:])
+        places.copy_(places[:, :1].expand_as(places).clone())
 
 
 def _plain(width: int, group_width: int) -> list[nn.Module]:
