@@ -47,7 +47,7 @@ __all__ = [
     "load_synthesizer",
 ]
 
-METHODS = ("canvas", "pix2pix", "pix2pixhd", "segmenter", "semia", "sesame", "sims", "spade")
+METHODS = ("canvas", "pix2pix", "pix2pixhd", "segmenter", "seigan", "semia", "sesame", "sims", "spade")
 """Every method: the names of the folders beside this file. `<method>/method.py` has `load(folder)`, which returns an
 `Editor`, or a `Segmenter` where the method stands in `SEGMENTERS`."""
 

@@ -110,7 +110,7 @@ class Recipe(_Strict):
     """
 
     name: str
-    method: Literal["pix2pix", "pix2pixhd", "segmenter", "sesame", "sims", "spade"]
+    method: Literal["pix2pix", "pix2pixhd", "segmenter", "seigan", "sesame", "sims", "spade"]
     label_set: str
     config: dict[str, Any] = {}
     start_from: str | None = None

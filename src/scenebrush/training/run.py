@@ -10,6 +10,7 @@ from scenebrush.methods.picture_training import PictureStage, PictureTrainee
 from scenebrush.methods.pix2pix.trainee import Pix2PixTrainee
 from scenebrush.methods.pix2pixhd.trainee import Pix2PixHDTrainee
 from scenebrush.methods.segmenter.trainee import SegmenterTrainee
+from scenebrush.methods.seigan.trainee import SeiganTrainee
 from scenebrush.methods.sesame.trainee import SesameTrainee
 from scenebrush.methods.sims.trainee import SimsTrainee
 from scenebrush.methods.spade.trainee import SpadeTrainee
@@ -91,6 +92,7 @@ PICTURE_TRAINEES: dict[str, type[PictureTrainee]] = {
     "pix2pix": Pix2PixTrainee,
     "pix2pixhd": Pix2PixHDTrainee,
     "segmenter": SegmenterTrainee,
+    "seigan": SeiganTrainee,
     "sims": SimsTrainee,
     "spade": SpadeTrainee,
 }
