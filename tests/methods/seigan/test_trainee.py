@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from scenebrush.errors import RecipeError
+from scenebrush.errors import LabelError, RecipeError
 from scenebrush.methods.seigan.folder import load_networks, save_model
 from scenebrush.methods.seigan.networks import PARTS
 from scenebrush.methods.seigan.trainee import SeiganTrainee
@@ -162,13 +162,9 @@ def test_what_a_recipe_may_not_ask(data: dict[str, Any], message: str, toy_data:
         trainee_of(data, toy_data)
 
 
-@pytest.mark.parametrize("path", sorted((Path(__file__).parents[3] / "recipes" / "seigan").glob("*.yaml")))
-def test_shipped_recipes_are_compact_and_whole(path: Path) -> None:
-    parsed = Recipe.load(path)
-    names = {c.name for c in LabelSet.load(parsed.label_set).classes} if parsed.label_set == "camvid" else None
-    config = parsed.config
-    assert config["kind"] == "compact" and [s.phase for s in parsed.stages][:2] == ["shapes", "together"]
-    assert names is None or set(config["classes"]) <= names
+def test_a_misspelt_class_gets_the_nearest(toy_data: Path) -> None:
+    with pytest.raises(LabelError, match=r"no class 'pedestrians' \(did you mean 'pedestrian'\?\)"):
+        trainee_of(recipe(stage(None), classes=["pedestrians"]), toy_data)
 
 
 def test_a_model_folder_comes_back_as_it_was(networks, batch, tmp_path: Path) -> None:

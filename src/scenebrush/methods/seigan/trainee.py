@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from scenebrush.data.box_crops import BoxCrops, BoxPair, boxed_photos
+from scenebrush.data.box_crops import BoxCrops, BoxPair, boxed_photos, class_ids
 from scenebrush.errors import InputError, RecipeError, nearest_name
 from scenebrush.layers.layouts import LayoutBatch
 from scenebrush.losses.image_pool import ImagePool
@@ -76,6 +76,7 @@ class SeiganTrainee(PictureTrainee):
         given = {**config, "size": stages[-1].pictures["size"][0]}
         self.config = checked_settings(SeiganConfig, given, method="SEIGAN", place="config", what="setting")
         self.weights = [checked_losses(LossWeights, stage.losses, method="SEIGAN") for stage in stages]
+        class_ids(self.label_set, self.config.classes)  # a misspelt class is told before the photos are read
         self.phases = [_phase(stage, f"stages.{index}") for index, stage in enumerate(stages)]
         for weights, phase in zip(self.weights, self.phases, strict=True):
             if phase == "shapes" and not weights.filling:
