@@ -34,6 +34,7 @@ from scenebrush.methods.settings import checked_losses, checked_settings
 
 PHASES = ("shapes", "together")
 _SHEET_ROWS = 8
+_ANY_SCALES = (1000.0, 1000.0)  # what a recipe says that says nothing (`training.recipe.PicturesSpec`)
 
 
 class Made(NamedTuple):
@@ -203,6 +204,8 @@ def _phase(stage: PictureStage, place: str) -> str:
         raise RecipeError(
             f"{place}.pictures.size is {width}x{height}; SEIGAN's crops are square, sides divisible by 16"
         )
+    if tuple(stage.pictures["scales"]) != tuple(_ANY_SCALES):
+        raise RecipeError(f"{place}.pictures.scales: SEIGAN's crops are as large as config.context says; leave it out")
     if stage.phase is None:
         return "together"
     if stage.phase not in PHASES:
