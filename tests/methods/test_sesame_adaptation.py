@@ -10,13 +10,13 @@ import torch
 
 from scenebrush.data.windows import Window
 from scenebrush.errors import InputError, ModelError
+from scenebrush.losses.likeness import DetailLikeness
 from scenebrush.methods import load_model
 from scenebrush.methods.sesame import adaptation, lessons, method
 from scenebrush.methods.sesame.adaptation import adapt
 from scenebrush.methods.sesame.config import SesameConfig
 from scenebrush.methods.sesame.inputs import WindowArrays
 from scenebrush.methods.sesame.lessons import Lessons, Wish, in_photo, without
-from scenebrush.losses.likeness import DetailLikeness
 from scenebrush.methods.sesame.method import SesameEditor
 from scenebrush.methods.sesame.networks import WindowGenerator, build_generator
 from scenebrush.scene.edit import Edit
