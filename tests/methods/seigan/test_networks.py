@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
@@ -51,6 +53,13 @@ def test_the_mask_is_soft_and_nothing_outside_the_box(networks, batch):
     mask = networks.segmenter(batch.x, batch.box)
     assert (mask[batch.box == 0] == 0).all()
     assert (mask[batch.box > 0] > 0).all() and (mask < 1).all()
+
+
+@pytest.mark.parametrize("logit", [-100.0, 100.0])
+def test_no_mask_is_so_sure_that_it_cannot_turn_back(networks, batch, logit):
+    networks.segmenter.network.to_map.bias.fill_(logit)
+    mask = networks.segmenter(batch.x, batch.box)[batch.box > 0]
+    torch.testing.assert_close(mask, torch.full_like(mask, 1 / (1 + math.exp(-math.copysign(4, logit)))))
 
 
 def test_pastes_of_limiting_masks(batch):

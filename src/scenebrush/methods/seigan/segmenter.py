@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from scenebrush.methods.seigan.blocks import UNet
 
+_MOST = 4.0  # largest logit: a mask that is all but 0 or 1 must still be able to turn back
 _START = 0.5  # first logits: a little more than half of the box is object, as on average
 
 
@@ -27,11 +28,13 @@ class Segmenter(nn.Module):
             self.network.to_map.bias.fill_(_START)
 
     def forward(self, image: Tensor, box: Tensor) -> Tensor:
-        """Returns the soft mask m = Mask(x), float32 (B, 1, H, W) in [0, 1]; it is not thresholded.
+        """Returns the soft mask m = Mask(x), float32 (B, 1, H, W); it is not thresholded.
+
+        Inside the box it lies between 0.018 and 0.982, outside it is 0.
 
         Args:
             image: x, (B, 3, H, W) in [-1, 1], sides divisible by 16.
             box: (B, 1, H, W), 1 inside the object's box.
         """
         logits: Tensor = self.network(torch.cat([image, box * 2 - 1], 1))
-        return torch.sigmoid(logits.float()) * box
+        return torch.sigmoid(_MOST * torch.tanh(logits.float() / _MOST)) * box
