@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import pickle
 import re
+import struct
 import warnings
 import zipfile
 from collections.abc import Callable, Mapping
@@ -29,6 +30,7 @@ _BROKEN: Final = (  # all that reading a file that is no checkpoint, or a part o
     EOFError,
     pickle.UnpicklingError,
     zipfile.BadZipFile,
+    struct.error,
     ValueError,
     KeyError,
     TypeError,
