@@ -26,7 +26,7 @@ LEAST_OBJECT = 16  # pixels; smaller pieces of a thing get no number of their ow
 class Arguments:
     """Make a label map for a photograph that has none, so that it can be edited.
 
-    Example: scenebrush segment street.jpg -o street.png
+    Example: scenebrush segment street.jpg --model runs/street/model -o street.png
     """
 
     photo: Annotated[Positional[Path], arg(metavar="PHOTO")]
