@@ -6,21 +6,60 @@ Editor(scene).erase(at=(120, 200)).move((300, 210), by=(40, 0)).render().save("o
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
 from scenebrush.errors import EditError, ModelError
-from scenebrush.methods import default_model, load_model
+from scenebrush.methods import default_model, find_model, load_model
 from scenebrush.methods.base import Editor as Model
+from scenebrush.scene import operations
 from scenebrush.scene.edit import Edit
 from scenebrush.scene.editing import Editing, Operation
 from scenebrush.scene.files import PhotoFile, write_instance_map, write_label_map, write_photo
 from scenebrush.scene.layout import Layout
+from scenebrush.scene.operations import Segment
+from scenebrush.scene.operations.cutting import Corners, Cutter, has_labels, thing_in
 from scenebrush.scene.scene import Scene
+
+DEFAULT_CUTTER = "seigan-objects"
+"""The model that cuts objects out of photos where none is named."""
+
+
+class ModelCutter:
+    """A model that cuts objects out of boxes (`Cutter`); it is loaded when the first object is to be cut out.
+
+    Args:
+        model: name or folder of a model of SEIGAN.
+    """
+
+    def __init__(self, model: str | Path = DEFAULT_CUTTER) -> None:
+        self.model = model
+        self._cutter: Cutter | None = None
+
+    def __call__(self, photo: np.ndarray, box: Corners, /) -> np.ndarray:
+        """Returns the object's soft mask, float32 (H, W); `ModelError` for a model that cuts nothing out."""
+        if self._cutter is None:
+            self._cutter = _loaded_cutter(self.model)
+        return self._cutter(photo, box)
+
+
+def _loaded_cutter(name_or_path: str | Path) -> Cutter:
+    card = find_model(name_or_path)
+    if card.method != "seigan" or card.path is None:
+        raise ModelError(
+            f"model {card.name!r} cuts no objects out of photos; give a model folder of seigan (scenebrush train"
+            " recipes/seigan/coco_things.yaml makes one)"
+        )
+    # Not at the top of the file: an edit without a network needs no torch.
+    from scenebrush.methods.seigan.cutting import cut_out
+    from scenebrush.methods.seigan.folder import load_networks
+
+    return partial(cut_out, load_networks(card.path)[0])
 
 
 @dataclass
@@ -46,13 +85,21 @@ class Editor(Editing[_Step]):
         redraw: let the model draw moved and added objects instead of carrying their own pixels.
         seed: two renderings with the same seed are the same picture; 0 leaves what is open, such as the paint of a car,
             to the model, others draw it, anew for each edit.
+        cutter: what cuts objects out of other photos (`add`), a `Cutter` or a model's name or folder; loaded when it is
+            needed.
 
     Raises:
         EditError: a seed below 0.
     """
 
     def __init__(
-        self, scene: Scene, model: Model | str | Path | None = None, *, redraw: bool = False, seed: int = 0
+        self,
+        scene: Scene,
+        model: Model | str | Path | None = None,
+        *,
+        redraw: bool = False,
+        seed: int = 0,
+        cutter: Cutter | str | Path = DEFAULT_CUTTER,
     ) -> None:
         if model is None:
             model = default_model(scene.layout.label_set)
@@ -61,6 +108,7 @@ class Editor(Editing[_Step]):
         if seed < 0:
             raise EditError(f"seed {seed} will not do; give 0 or more")
         self.seed = seed
+        self.cutter = ModelCutter(cutter) if isinstance(cutter, str | Path) else cutter
         super().__init__()
         self._original = scene
 
@@ -97,6 +145,40 @@ class Editor(Editing[_Step]):
         self._steps.append(_Step(operation, plan, Scene(before.photo, plan.layout)))
         self._undone.clear()
         return self
+
+    def add(
+        self,
+        class_: str | int | None = None,
+        *,
+        from_: str | Path | Scene | None = None,
+        box: Sequence[float] | None = None,
+        **arguments: Any,
+    ) -> Self:
+        """Adds a class in a mask, polygon or box, or a segment of another scene: `operations.add`.
+
+        Args:
+            class_: name or id; may be left out with a segment, or where `from_` has labels.
+            from_: another photo, or a scene; the object in its `box` is cut out and brings its own pixels.
+            box: (x, y, width, height) of what is added, or with `from_` around the object in that photo.
+            arguments: those of `operations.add`: `at`, `scale`, `flip`, ...
+
+        Raises:
+            EditError: a box outside that photo, or one in which nothing is found; and what `operations.add` raises.
+            ModelError: the cutter cannot be loaded.
+        """
+        if from_ is None:
+            return self.apply(partial(operations.add, class_=class_, box=box, **arguments))
+        donor = from_ if isinstance(from_, Scene) else Scene.without_labels(from_)
+        if box is None:
+            raise EditError("'from_' needs 'box', (x, y, width, height) around the object in that photo")
+        if class_ is None and not has_labels(donor.layout):
+            raise EditError("a photo without labels does not tell what the box holds; name its class")
+        if class_ is not None:
+            self._original.layout.label_set.find(class_)  # a wrong one is told before anything is cut out
+        segment = Segment.in_box(donor, box, self.cutter)
+        if class_ is None:
+            class_ = thing_in(donor.layout, segment.mask)
+        return self.apply(partial(operations.add, class_=class_, segment=segment, **arguments))
 
     def render(self, report: Callable[[int, int], None] | None = None) -> Self:
         """Makes the pixels of every operation not yet rendered; `report(done, total)` is told after each."""

@@ -14,12 +14,13 @@ from tyro.conf import FlagCreatePairsOff, Positional, UseAppendAction, arg
 from scenebrush.cli.console import progress, say, say_json, warn
 from scenebrush.cli.edit_flags import FLAGS, edit_of_flag, in_order
 from scenebrush.cli.synthesize import set_nearest_class
-from scenebrush.editor import Editor, beside
+from scenebrush.editor import DEFAULT_CUTTER, Editor, ModelCutter, beside
 from scenebrush.errors import InputError, ModelError
 from scenebrush.methods import Adaptable, Adaptation, PhotoSynthesizer, default_model, load_model
 from scenebrush.methods import Editor as Model
 from scenebrush.scene import MAX_MEGAPIXELS, Edit, LabelSet, Scene
 from scenebrush.scene.files import photo_format
+from scenebrush.scene.operations.cutting import Cutter
 from scenebrush.scene.script import ScriptedEdit, read_script
 
 Repeated = UseAppendAction[tuple[str, ...]]
@@ -61,7 +62,9 @@ class Arguments:
     relabel: Annotated[Repeated, arg(metavar="X,Y:CLASS")] = ()
     """Make the object at this point one of another class."""
     script: Annotated[Repeated, arg(metavar="FILE")] = ()
-    """Make the edits of a script, edits.json."""
+    """Make the edits of a script, edits.json. Only a script copies objects out of other photos."""
+    cutter: Annotated[str, arg(metavar="MODEL")] = DEFAULT_CUTTER
+    """Name or folder of the model of seigan that cuts out what a script copies from a box of another photo."""
     redraw: Annotated[bool, FlagCreatePairsOff] = False
     """Let the model draw moved objects instead of carrying their own pixels."""
     nearest_class: Annotated[bool, FlagCreatePairsOff] = False
@@ -87,7 +90,7 @@ def run(arguments: Arguments, argv: Sequence[str]) -> None:
         arguments.instances,
         max_megapixels=arguments.max_megapixels,
     )
-    edits = edits_in_order(arguments, argv, scene.layout.label_set)
+    edits = edits_in_order(arguments, argv, scene.layout.label_set, ModelCutter(arguments.cutter))
     name = arguments.model or default_model(scene.layout.label_set, adapting=arguments.adapt is not None)
     model = load_model(name, bank=arguments.bank)
     set_nearest_class(model, arguments.nearest_class)
@@ -132,12 +135,17 @@ def output_path(arguments: Arguments) -> Path:
     return out
 
 
-def edits_in_order(arguments: Arguments, argv: Sequence[str], label_set: LabelSet) -> list[ScriptedEdit]:
+def edits_in_order(
+    arguments: Arguments, argv: Sequence[str], label_set: LabelSet, cutter: Cutter
+) -> list[ScriptedEdit]:
     """Returns all edits asked for, those of scripts too, in the order of the command line."""
     values = {flag: getattr(arguments, flag[2:].replace("-", "_")) for flag in [*FLAGS, "--script"]}
     edits: list[ScriptedEdit] = []
     for flag, value in in_order(argv, values):
-        edits += read_script(value, label_set) if flag == "--script" else [edit_of_flag(flag, value, label_set)]
+        if flag == "--script":
+            edits += read_script(value, label_set, cutter=cutter)
+        else:
+            edits.append(edit_of_flag(flag, value, label_set))
     if not edits and arguments.script:
         example = '{"edits": [{"op": "erase", "at": [x, y]}]}'
         raise InputError(f"{arguments.script[0]} holds no edits; write for instance {example}")

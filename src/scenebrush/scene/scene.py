@@ -14,6 +14,7 @@ from scenebrush.scene.edit import Edit
 from scenebrush.scene.files import MAX_MEGAPIXELS, PhotoFile, read_instance_map, read_label_map, read_photo
 from scenebrush.scene.label_set import LabelSet
 from scenebrush.scene.layout import Layout
+from scenebrush.scene.operations.cutting import without_labels
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +68,16 @@ class Scene:
         if instances is not None:
             instance_map = read_instance_map(instances, label_map, classes, max_megapixels=max_megapixels)
         return cls(opened.pixels, Layout(label_map, classes, instance_map), opened)
+
+    @classmethod
+    def without_labels(cls, photo: str | Path | PhotoFile, *, max_megapixels: float | None = MAX_MEGAPIXELS) -> Self:
+        """Returns the scene of a photo that has no label map: of what it shows nothing is known.
+
+        Objects can be copied out of it (`Segment.in_box`); other arguments and errors as of `open`.
+        """
+        opened = photo if isinstance(photo, PhotoFile) else read_photo(photo, max_megapixels=max_megapixels)
+        height, width = opened.pixels.shape[:2]
+        return cls(opened.pixels, without_labels((height, width)), opened)
 
     add = operations.add
     erase = operations.erase

@@ -14,8 +14,10 @@ from pydantic import ValidationError
 from scenebrush.errors import InputError, ScenebrushError, nearest_name
 from scenebrush.scene.edit import Edit
 from scenebrush.scene.label_set import LabelSet
+from scenebrush.scene.operations.cutting import Cutter
 from scenebrush.scene.scene import Scene
-from scenebrush.scene.script_steps import STEPS, Script, Sources, Step
+from scenebrush.scene.script_sources import Sources
+from scenebrush.scene.script_steps import STEPS, Script, Step
 
 
 @dataclass(frozen=True)
@@ -33,12 +35,15 @@ class ScriptedEdit:
             raise type(error)(f"{self.place}: {error}") from error
 
 
-def read_script(path: str | Path, label_set: LabelSet) -> list[ScriptedEdit]:
+def read_script(path: str | Path, label_set: LabelSet, *, cutter: Cutter | None = None) -> list[ScriptedEdit]:
     """Returns the edits of a script, in order; masks and donors are read at once, relative to the script's folder.
+
+    Objects in boxes of other photos are cut out at once too.
 
     Args:
         path: the JSON file, `{"edits": [{"op": "erase", "at": [x, y]}, ...]}`.
         label_set: the classes of the scenes to be edited.
+        cutter: cuts objects out of boxes of other photos; None: a step that asks for that is a mistake.
 
     Raises:
         InputError: a missing file, broken JSON, or mistakes; every one is named with its place.
@@ -50,11 +55,16 @@ def read_script(path: str | Path, label_set: LabelSet) -> list[ScriptedEdit]:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise InputError(f'{path} is no JSON ({error}); write {{"edits": [...]}}') from error
-    return parse_script(data, label_set, folder=path.parent, name=str(path))
+    return parse_script(data, label_set, folder=path.parent, name=str(path), cutter=cutter)
 
 
 def parse_script(
-    data: object, label_set: LabelSet, *, folder: str | Path = ".", name: str = "edit script"
+    data: object,
+    label_set: LabelSet,
+    *,
+    folder: str | Path = ".",
+    name: str = "edit script",
+    cutter: Cutter | None = None,
 ) -> list[ScriptedEdit]:
     """Returns the edits of a script given as parsed JSON; see `read_script`.
 
@@ -63,6 +73,7 @@ def parse_script(
         label_set: the classes of the scenes to be edited.
         folder: where relative paths in it start.
         name: what errors call it.
+        cutter: as in `read_script`.
     """
     if isinstance(data, list):
         data = {"edits": data}
@@ -70,7 +81,7 @@ def parse_script(
         script = Script.model_validate(data)
     except ValidationError as error:
         raise InputError(f"{name}: {'; '.join(_mistake(e, data) for e in error.errors())}") from error
-    sources, edits, mistakes = Sources(Path(folder), label_set), [], []
+    sources, edits, mistakes = Sources(Path(folder), label_set, cutter), [], []
     for number, step in enumerate(script.edits):
         place = f"edits[{number}]"
         try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
@@ -19,13 +18,13 @@ from pydantic import (
     model_validator,
 )
 
-from scenebrush.errors import EditError, LabelError
+from scenebrush.errors import EditError
 from scenebrush.scene import operations
 from scenebrush.scene.edit import Edit
-from scenebrush.scene.files import read_mask
-from scenebrush.scene.label_set import LabelSet
+from scenebrush.scene.operations.cutting import thing_in
 from scenebrush.scene.operations.shapes import box_mask, placed, polygon_mask
 from scenebrush.scene.scene import Scene
+from scenebrush.scene.script_sources import Sources
 
 Operation = Callable[[Scene], Edit]
 Point = tuple[float, float]
@@ -40,43 +39,6 @@ def _plain_message(value: object, validate: ValidatorFunctionWrapHandler) -> obj
 
 
 Scale = Annotated[PositiveFloat | tuple[PositiveFloat, PositiveFloat], WrapValidator(_plain_message)]
-
-
-class Sources:
-    """Where a script's files and class names come from.
-
-    Args:
-        folder: relative paths start here.
-        label_set: the classes of the scenes to be edited.
-    """
-
-    def __init__(self, folder: Path, label_set: LabelSet) -> None:
-        self.folder = folder
-        self.label_set = label_set
-
-    def class_id(self, name: str | int) -> int:
-        """Returns the id of a class; `LabelError` with the nearest name if there is none."""
-        try:
-            return self.label_set.find(name).id
-        except LabelError as error:
-            raise LabelError(f"unknown class {name!r}{_hint(error) or self._classes()}") from error
-
-    def _classes(self) -> str:
-        return f"; label set {self.label_set.name!r} has {', '.join(c.name for c in self.label_set.classes)}"
-
-    def mask(self, path: str) -> np.ndarray:
-        """Returns a mask file, bool (h, w)."""
-        return read_mask(self.folder / path)
-
-    def donor(self, photo: str, labels: str | None, label_set: str | None, instances: str | None) -> Scene:
-        """Returns another scene; its label map is `<photo>.labels.png` beside it if not given."""
-        photo_path = self.folder / photo
-        label_path = self.folder / labels if labels else photo_path.with_suffix(".labels.png")
-        classes = self.label_set if label_set is None else LabelSet.load(self._set(label_set))
-        return Scene.open(photo_path, label_path, classes, None if instances is None else self.folder / instances)
-
-    def _set(self, label_set: str) -> str | Path:
-        return self.folder / label_set if label_set.endswith(".json") else label_set
 
 
 class _Step(BaseModel):
@@ -129,7 +91,8 @@ class EraseStep(_Step):
 class AddStep(_Step):
     """`{"op": "add", "class": "car", "mask": "m.png", "at": [x, y]}`, or with "polygon", "box", or "from" for "mask".
 
-    With `"from": "other.jpg", "labels": "other.png", "pick": [x, y]` the object at `pick` of that photo is copied.
+    With `"from": "other.jpg", "labels": "other.png", "pick": [x, y]` the object at `pick` of that photo is copied; with
+    `"from": "other.jpg", "box": [x, y, width, height], "class": "car"` the object in that box is cut out of it first.
     """
 
     op: Literal["add"]
@@ -151,30 +114,59 @@ class AddStep(_Step):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        if self.from_ is None:
-            extra = self.given("labels", "label_set", "instances", "pick", "scale", "rotate", "flip")
+        if self.from_ is not None:
+            return self._complete_donor()
+        extra = self.given("labels", "label_set", "instances", "pick", "scale", "rotate", "flip")
+        if extra:
+            raise ValueError(f"only with 'from': {', '.join(map(repr, extra))}")
+        if self.class_ is None:
+            raise ValueError("'class' is missing")
+        return self.one_of("mask", "polygon", "box")
+
+    def _complete_donor(self) -> Self:
+        if self.polygon is not None:
+            raise ValueError("'polygon' does not go with 'from'; give 'pick', 'mask' or 'box'")
+        if self.pick is None and self.mask is None and self.box is None:
+            raise ValueError(
+                "'from' needs 'pick', a point on the object in that photo, 'mask', its mask there, or 'box', a box"
+                " around it"
+            )
+        if self.box is not None and self.labels is None:
+            extra = self.given("label_set", "instances")
             if extra:
-                raise ValueError(f"only with 'from': {', '.join(map(repr, extra))}")
+                raise ValueError(f"only with 'labels': {', '.join(map(repr, extra))}")
             if self.class_ is None:
-                raise ValueError("'class' is missing")
-        elif self.pick is None and self.mask is None:
-            raise ValueError("'from' needs 'pick', a point on the object in that photo, or its 'mask' there")
-        return self if self.from_ is not None else self.one_of("mask", "polygon", "box")
+                raise ValueError("'class' is missing: without 'labels' nothing tells what the box holds")
+        return self.one_of("pick", "mask", "box")
 
     def prepared(self, sources: Sources) -> Operation:
-        options = self.given("at", "polygon", "box", "scale", "rotate", "flip", "behind", "dilate", "shadow")
+        options = self.given("at", "polygon", "scale", "rotate", "flip", "behind", "dilate", "shadow")
         if self.class_ is not None:
             options["class_"] = sources.class_id(self.class_)
         if self.from_ is not None:
-            options["segment"] = self._segment(sources)
-            sources.class_id(options.get("class_", options["segment"].class_name))
+            options |= self._from_donor(sources)
         elif self.mask is not None:
             options["mask"] = sources.mask(self.mask)
+        elif self.box is not None:
+            options["box"] = self.box
         return partial(operations.add, **options)
 
-    def _segment(self, sources: Sources) -> operations.Segment:
+    def _from_donor(self, sources: Sources) -> dict[str, Any]:
+        """The segment, and its class where the step names none."""
         assert self.from_ is not None
-        donor = sources.donor(self.from_, self.labels, self.label_set, self.instances)
+        if self.box is not None and self.labels is None:
+            donor = sources.photo(self.from_)
+        else:
+            donor = sources.donor(self.from_, self.labels, self.label_set, self.instances)
+        segment = self._segment(donor, sources)
+        if self.class_ is not None:
+            return {"segment": segment}
+        name = segment.class_name if self.box is None else thing_in(donor.layout, segment.mask)
+        return {"segment": segment, "class_": sources.class_id(name)}
+
+    def _segment(self, donor: Scene, sources: Sources) -> operations.Segment:
+        if self.box is not None:
+            return sources.cut(donor, self.box)
         if self.mask is not None:
             return operations.Segment(donor, placed(sources.mask(self.mask), None, donor.layout.shape))
         assert self.pick is not None
@@ -283,9 +275,3 @@ class Script(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     edits: list[Annotated[Step, Field(discriminator="op")]]
-
-
-def _hint(error: LabelError) -> str:
-    text = str(error)
-    start = text.find(" (did you mean")
-    return text[start : text.find(")", start) + 1] if start >= 0 else ""

@@ -14,8 +14,9 @@ from scenebrush.scene.layout import Layout
 from scenebrush.scene.objects import bounding_box, object_at
 from scenebrush.scene.operations.carrying import carry_onto
 from scenebrush.scene.operations.changes import put
+from scenebrush.scene.operations.cutting import Cutter, cut_out, has_labels
 from scenebrush.scene.operations.depth import Behind, in_front
-from scenebrush.scene.operations.holes import contact_strip, rim
+from scenebrush.scene.operations.holes import contact_strip, rim, strip_below
 from scenebrush.scene.operations.shadows import SHADOW_REACH, find_shadow
 from scenebrush.scene.operations.shapes import Point, box_mask, checked_mask, placed, polygon_mask
 from scenebrush.scene.operations.warping import placement
@@ -35,6 +36,11 @@ class Segment:
     def at(cls, donor: Scene, point: Point) -> Self:
         """Returns the object of a scene at a point (x, y)."""
         return cls(donor, object_at(donor.layout, point).mask)
+
+    @classmethod
+    def in_box(cls, donor: Scene, box: Sequence[float], cutter: Cutter) -> Self:
+        """Returns the object in a box (x, y, width, height) of a scene's photo; errors as of `cutting.cut_out`."""
+        return cls(donor, cut_out(donor, box, cutter))
 
     @property
     def class_name(self) -> str:
@@ -66,7 +72,7 @@ def add(
 
     Args:
         scene: what is edited; it stays as it is.
-        class_: name or id; may be left out with a segment, which keeps its class by name.
+        class_: name or id; may be left out with a segment, which keeps its class by name, if its scene has labels.
         mask: bool, of the picture's size, or of any size with `at`.
         polygon: three or more (x, y) corners.
         box: (x, y, width, height).
@@ -148,6 +154,8 @@ def _add_segment(
     shadow: float,
 ) -> Edit:
     donor, mask = segment.donor, checked_mask(segment.mask, segment.donor.layout.shape)
+    if class_ is None and not has_labels(donor.layout):
+        raise EditError("add needs the class of a segment whose photo has no labels")
     class_id = scene.layout.label_set.find(segment.class_name if class_ is None else class_).id
     x, y, width, height = bounding_box(mask)
     middle = (x + (width - 1) / 2, y + (height - 1) / 2)
@@ -157,13 +165,23 @@ def _add_segment(
         donor,
         mask,
         placement(mask, _whole_pixels(by), *turned),
-        find_shadow(donor.photo, donor.layout, mask, shadow),
+        _shadow(donor, mask, shadow),
         class_id=class_id,
         instance=None,
         behind=behind,
         dilate=dilate,
     )
     return Edit(hole, layout, (carry,))
+
+
+def _shadow(donor: Scene, mask: np.ndarray, reach: float) -> np.ndarray:
+    """Returns what a segment darkens in its own scene, bool (H, W).
+
+    Where no label says what is ground that is the strip under its foot alone: farther off it would be a guess.
+    """
+    if has_labels(donor.layout):
+        return find_shadow(donor.photo, donor.layout, mask, reach)
+    return strip_below(mask) if reach > 0 else np.zeros_like(mask)
 
 
 def _whole_pixels(by: Point) -> Point:

@@ -73,9 +73,14 @@ def ground_ids(label_set: LabelSet) -> tuple[int, ...]:
 
 def contact_strip(layout: Layout, mask: np.ndarray) -> np.ndarray:
     """Returns the thin strip of ground below the foot of a mask, bool (H, W), where its shadow begins."""
-    strip = _below_foot(mask, max(2, round(_CONTACT_SHARE * bounding_box(mask)[3])))
-    beneath: np.ndarray = strip & ~mask & np.isin(layout.label_map, ground_ids(layout.label_set))
+    beneath: np.ndarray = strip_below(mask) & np.isin(layout.label_map, ground_ids(layout.label_set))
     return beneath
+
+
+def strip_below(mask: np.ndarray) -> np.ndarray:
+    """Returns the thin strip below the foot of a mask, bool (H, W), whatever lies there."""
+    strip: np.ndarray = _below_foot(mask, max(2, round(_CONTACT_SHARE * bounding_box(mask)[3]))) & ~mask
+    return strip
 
 
 def stands_on_ground(layout: Layout, mask: np.ndarray) -> bool:
