@@ -15,6 +15,7 @@ VERBS = {
     "demo": "add, move and erase on a real photograph; before/after pictures",
     "edit": "edit a photograph by its label map",
     "segment": "make a label map for a photograph that has none",
+    "compose": "cut an object out of one photo and paste it into another",
     "synthesize": "make whole pictures from one label map",
     "fit": "learn one photo and its label map, to draw it in other layouts",
     "models": "list the models that are here",
