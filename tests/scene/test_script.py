@@ -117,6 +117,95 @@ def test_add_from_another_photo_by_mask_and_label_set(tmp_path: Path) -> None:
     assert (edit(flat_scene()).layout.label_map[12:18, 10:20] == PERSON).all()
 
 
+def _left_half(photo: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
+    """A cutter: the left half of a box, softly fading to its right."""
+    mask = np.zeros(photo.shape[:2], np.float32)
+    x0, y0, x1, y1 = box
+    mask[y0:y1, x0:x1] = np.linspace(1, 0, x1 - x0)
+    return mask
+
+
+def _other_photo(folder: Path, *, labels: bool = False) -> Scene:
+    donor = flat_scene()
+    write_photo(folder / "other.png", donor.photo)
+    if labels:
+        write_label_map(folder / "l.png", donor.layout.label_map, SMALL)
+    return donor
+
+
+def test_add_out_of_a_box_of_a_photo_without_labels(tmp_path: Path) -> None:
+    _other_photo(tmp_path)
+    step = {"op": "add", "from": "other.png", "box": [20, 4, 8, 6], "class": "person", "at": [41.5, 22.5]}
+    (edit,) = read_script(_write(tmp_path, step), SMALL, cutter=_left_half)
+    made = edit(flat_scene())
+    assert made.layout.instance_map is not None
+    expected = np.zeros((40, 60), bool)
+    expected[20:26, 40:44] = True  # 4 columns of 8, around (41.5, 22.5)
+    np.testing.assert_array_equal(made.layout.label_map == PERSON, expected)
+    np.testing.assert_array_equal(made.layout.instance_map == 2, expected)
+
+
+def test_what_is_cut_out_is_scaled_and_flipped(tmp_path: Path) -> None:
+    _other_photo(tmp_path)
+    step = {"op": "add", "from": "other.png", "box": [20, 4, 8, 6], "class": "person", "at": [40, 20]}
+    (edit,) = read_script(_write(tmp_path, step | {"scale": 2, "flip": True}), SMALL, cutter=_left_half)
+    made = edit(flat_scene())
+    assert np.count_nonzero(made.layout.label_map == PERSON) == pytest.approx(4 * 24, rel=0.1)
+    assert made.carries[0].matrix[0, 0] == -2
+
+
+def test_the_class_of_what_is_cut_out_is_read_from_labels(tmp_path: Path) -> None:
+    _other_photo(tmp_path, labels=True)
+    step = {"op": "add", "from": "other.png", "labels": "l.png", "box": [5, 8, 30, 12], "at": [40, 30]}
+    named, read = read_script(_write(tmp_path, step | {"class": "person"}, step), SMALL, cutter=_left_half)
+    assert (named(flat_scene(class_id=BUILDING)).layout.label_map == PERSON).any()
+    made = read(flat_scene(class_id=BUILDING)).layout.label_map  # more road than car lies under the mask
+    assert np.count_nonzero(made == CAR) == pytest.approx(60 + 12 * 15, abs=12) and not (made == ROAD).any()
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"class": None}, r"edits\[0\]: 'class' is missing: without 'labels'"),
+        ({"class": "persn"}, r"edits\[0\]: unknown class 'persn' \(did you mean 'person'\?\)"),
+        ({"from": "no.png"}, r"edits\[0\]: .*no\.png does not exist"),
+        ({"box": [60, 4, 8, 6]}, r"edits\[0\]: box \[60, 4, 8, 6\] lies outside .*other\.png, which is 60x40"),
+        ({"box": [-8, 4, 8, 6]}, r"edits\[0\]: box \[-8, 4, 8, 6\] lies outside"),
+        ({"box": [20, 4, 8, 0]}, r"edits\[0\]\.box\[3\]: .*greater than 0"),
+        ({"box": [20, 4, 8, 0.2]}, r"edits\[0\]: box \[20, 4, 8, 0\.2\] will not do"),
+        ({"label_set": "camvid"}, r"edits\[0\]: only with 'labels': 'label_set'"),
+        ({"instances": "i.png"}, r"edits\[0\]: only with 'labels': 'instances'"),
+        ({"pick": [21, 5]}, r"edits\[0\]: give exactly one of 'pick', 'mask', 'box'"),
+        ({"polygon": [[1, 1], [2, 1], [2, 2]]}, r"edits\[0\]: 'polygon' does not go with 'from'"),
+        ({"labels": "l.png", "class": None, "box": [30, 0, 8, 6]}, r"edits\[0\]: the label map has no thing"),
+    ],
+)
+def test_mistakes_in_cutting_out_are_named(tmp_path: Path, fields: dict[str, Any], message: str) -> None:
+    _other_photo(tmp_path, labels=True)
+    step = {"op": "add", "from": "other.png", "box": [20, 4, 8, 6], "class": "person", "at": [40, 20]} | fields
+    path = _write(tmp_path, {name: value for name, value in step.items() if value is not None})
+    with pytest.raises(InputError, match=rf"edits\.json: {message}") as caught:
+        read_script(path, SMALL, cutter=_left_half)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_box_in_which_nothing_is_found_and_no_cutter_are_named(tmp_path: Path) -> None:
+    _other_photo(tmp_path)
+    path = _write(tmp_path, {"op": "add", "from": "other.png", "box": [20, 4, 8, 6], "class": "person"})
+    with pytest.raises(InputError, match=r"edits\[0\]: no object was found in box \[20, 4, 8, 6\] of .*other\.png"):
+        read_script(path, SMALL, cutter=lambda photo, box: np.full(photo.shape[:2], 0.4))
+    with pytest.raises(InputError, match=r"edits\[0\]: 'from' with 'box' needs a model"):
+        read_script(path, SMALL)
+
+
+def test_what_is_cut_out_and_put_outside_the_picture_is_named(tmp_path: Path) -> None:
+    _other_photo(tmp_path)
+    step = {"op": "add", "from": "other.png", "box": [20, 4, 8, 6], "class": "person", "at": [400, 20]}
+    (edit,) = read_script(_write(tmp_path, step), SMALL, cutter=_left_half)
+    with pytest.raises(EditError, match=r"edits\[0\]: the object lies outside the picture of 60x40"):
+        edit(flat_scene())
+
+
 @pytest.mark.parametrize(
     ("edit", "message"),
     [

@@ -53,7 +53,9 @@ def carry_onto(
     front = in_front(layout, behind)
     visible = target & ~front
     if not visible.any():
-        hidden = "is hidden behind other objects" if target.any() else "lies outside the picture, or is under a pixel"
+        size = f"{layout.shape[1]}x{layout.shape[0]}"
+        outside = f"lies outside the picture of {size}, or is smaller than a pixel"
+        hidden = "is hidden behind other objects" if target.any() else outside
         raise EditError(f"the object {hidden} at its new place; choose another place or size, or erase it")
     after = put(layout, visible, class_id, instance)
     hole = visible | (rim(layout, visible, dilate) & ~front)
