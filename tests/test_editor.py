@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scenebrush import Edit, EditError, Editor, LabelSet, Layout, ModelError, Scene
+from scenebrush import Edit, EditError, Editor, LabelError, LabelSet, Layout, ModelError, Scene
 from scenebrush.methods.base import Editor as Model
 
 SKY, ROAD, CAR = 0, 3, 8
@@ -135,3 +135,62 @@ def test_save_renders_and_writes_maps_beside_the_photo(scene, tmp_path: Path):
 
 def test_the_default_model_takes_any_label_set(scene):
     assert isinstance(Editor(scene).model, Model)
+
+
+def top_left(photo: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
+    """A cutter: the top left quarter of a box."""
+    x0, y0, x1, y1 = box
+    mask = np.zeros(photo.shape[:2], np.float32)
+    mask[y0 : (y0 + y1) // 2, x0 : (x0 + x1) // 2] = 0.9
+    return mask
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Path:
+    """A photo without labels: noise, with a white square at x 20-27, y 8-15."""
+    pixels = np.random.default_rng(3).integers(0, 60, (30, 50, 3), dtype=np.uint8)
+    pixels[8:16, 20:28] = 250
+    Image.fromarray(pixels).save(tmp_path / "other.png")
+    return tmp_path / "other.png"
+
+
+def test_an_object_in_a_box_of_another_photo_is_cut_out_and_brings_its_pixels(scene, other):
+    editor = Editor(scene, "canvas", cutter=top_left)
+    editor.add("car", from_=other, box=(20, 8, 16, 16), at=(30, 30)).render()
+    changed = (editor.layout.label_map != scene.layout.label_map).nonzero()
+    assert len(changed[0]) == 64 and (editor.layout.label_map[changed] == CAR).all()
+    assert editor.photo[changed].mean() > scene.photo[changed].mean() + 80
+    hole = editor._steps[0].plan.hole
+    np.testing.assert_array_equal(editor.photo[~hole], scene.photo[~hole])
+    np.testing.assert_array_equal(editor.undo().photo, scene.photo)
+
+
+def test_the_class_of_what_another_scene_lends_is_read_there(scene):
+    labels = np.full((40, 60), SKY, np.int32)
+    labels[4:9, 4:9] = CAR
+    lender = Scene(scene.photo, Layout(labels, LabelSet.load("camvid")))
+    editor = Editor(scene, Painter(), cutter=top_left).add(from_=lender, box=(0, 0, 20, 20), at=(30, 30))
+    assert np.count_nonzero(editor.layout.label_map == CAR) == 120 + 100
+
+
+def test_what_is_missing_to_cut_out_is_told_before_anything_is_cut(scene, other):
+    def never(photo: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
+        raise AssertionError
+
+    editor = Editor(scene, Painter(), cutter=never)
+    with pytest.raises(EditError, match="name its class"):
+        editor.add(from_=other, box=(20, 8, 16, 16), at=(30, 30))
+    with pytest.raises(EditError, match="needs 'box'"):
+        editor.add("car", from_=other, at=(30, 30))
+    with pytest.raises(LabelError, match=r"did you mean 'car'"):
+        editor.add("caar", from_=other, box=(20, 8, 16, 16), at=(30, 30))
+    assert editor.pending == 0
+
+
+def test_a_model_that_cuts_nothing_out_is_named_when_it_is_asked(scene, other):
+    editor = Editor(scene, Painter(), cutter="canvas").erase(at=(15, 23))
+    with pytest.raises(
+        ModelError, match=r"model 'canvas' cuts no objects out of photos; give a model folder of seigan"
+    ):
+        editor.add("car", from_=other, box=(20, 8, 16, 16), at=(30, 30))
+    assert editor.pending == 1
