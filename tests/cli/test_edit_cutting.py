@@ -30,12 +30,12 @@ def cutter(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def script_of(folder: Path, **fields: Any) -> str:
-    """Writes a script of one step beside a photo without labels; returns its path."""
+def script_of(folder: Path, *, steps: int = 1, **fields: Any) -> str:
+    """Writes a script of one step, or of several alike, beside a photo without labels; returns its path."""
     pixels = np.random.default_rng(3).integers(200, 250, (40, 60, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(folder / "other.png")
     path = folder / "edits.json"
-    path.write_text(json.dumps({"edits": [STEP | fields]}))
+    path.write_text(json.dumps({"edits": [STEP | fields] * steps}))
     return str(path)
 
 
@@ -71,9 +71,9 @@ def test_the_cutter_is_loaded_only_where_a_step_needs_it(street, run, tmp_path):
     [("canvas", "model 'canvas' cuts no objects out"), ("seigan-objcts", "unknown model 'seigan-objcts'")],
 )
 def test_a_model_that_will_not_do_is_named(street, run, model, message):
-    outcome = run(*street.arguments("--script", script_of(street.folder), "--cutter", model))
+    outcome = run(*street.arguments("--script", script_of(street.folder, steps=2), "--cutter", model))
     assert outcome.code == 2 and message in outcome.err and outcome.err.count("\n") == 1
-    assert "edits[0]" in outcome.err and not (street.folder / "out.png").exists()
+    assert "edits[0]" in outcome.err and "edits[1]" not in outcome.err and not (street.folder / "out.png").exists()
 
 
 @pytest.mark.parametrize(

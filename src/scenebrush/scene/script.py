@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from scenebrush.errors import InputError, ScenebrushError, nearest_name
+from scenebrush.errors import InputError, ModelError, ScenebrushError, nearest_name
 from scenebrush.scene.edit import Edit
 from scenebrush.scene.label_set import LabelSet
 from scenebrush.scene.operations.cutting import Cutter
@@ -47,6 +47,7 @@ def read_script(path: str | Path, label_set: LabelSet, *, cutter: Cutter | None 
 
     Raises:
         InputError: a missing file, broken JSON, or mistakes; every one is named with its place.
+        ModelError: the cutter cannot be loaded.
     """
     path = Path(path)
     if not path.is_file():
@@ -86,6 +87,8 @@ def parse_script(
         place = f"edits[{number}]"
         try:
             edits.append(ScriptedEdit(f"{name}: {place}", step, step.prepared(sources)))
+        except ModelError as error:  # no mistake of the script's, and every other step would meet it too
+            raise ModelError(f"{name}: {place}: {error}") from error
         except ScenebrushError as error:
             mistakes.append(f"{place}: {error}")
     if mistakes:
