@@ -163,6 +163,24 @@ def test_the_class_of_what_is_cut_out_is_read_from_labels(tmp_path: Path) -> Non
     assert np.count_nonzero(made == CAR) == pytest.approx(60 + 12 * 15, abs=12) and not (made == ROAD).any()
 
 
+@pytest.mark.parametrize("labels", [None, "l.png", "other.labels.png"])
+def test_a_mask_on_another_photo_needs_labels_only_for_the_class(tmp_path: Path, labels: str | None) -> None:
+    donor = _other_photo(tmp_path)
+    _mask(tmp_path / "m.png", slice(12, 18), slice(10, 20))
+    if labels is not None:
+        write_label_map(tmp_path / labels, donor.layout.label_map, SMALL)
+    step = {"op": "add", "from": "other.png", "mask": "m.png", "class": "person", "at": [40, 30]}
+    (edit,) = read_script(_write(tmp_path, step | ({"labels": "l.png"} if labels == "l.png" else {})), SMALL)
+    made = edit(flat_scene())
+    assert np.count_nonzero(made.layout.label_map == PERSON) == 60
+    assert (made.carries[0].donor.layout.label_set == SMALL) == (labels is not None)
+    if labels is None:
+        with pytest.raises(InputError, match=r"edits\[0\]: .*other\.labels\.png does not exist"):
+            read_script(_write(tmp_path, {n: v for n, v in step.items() if n != "class"}), SMALL)
+        with pytest.raises(InputError, match=r"edits\[0\]: .*other\.labels\.png does not exist"):
+            read_script(_write(tmp_path, step | {"instances": "i.png"}), SMALL)
+
+
 @pytest.mark.parametrize(
     ("fields", "message"),
     [

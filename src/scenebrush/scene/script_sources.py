@@ -45,10 +45,15 @@ class Sources:
 
     def donor(self, photo: str, labels: str | None, label_set: str | None, instances: str | None) -> Scene:
         """Returns another scene; its label map is `<photo>.labels.png` beside it if not given."""
-        photo_path = self.folder / photo
-        label_path = self.folder / labels if labels else photo_path.with_suffix(".labels.png")
+        label_path = self.folder / labels if labels else self.labels_beside(photo)
         classes = self.label_set if label_set is None else LabelSet.load(self._set(label_set))
-        return Scene.open(photo_path, label_path, classes, None if instances is None else self.folder / instances)
+        return Scene.open(
+            self.folder / photo, label_path, classes, None if instances is None else self.folder / instances
+        )
+
+    def labels_beside(self, photo: str) -> Path:
+        """Returns where the label map of a photo lies that names none."""
+        return (self.folder / photo).with_suffix(".labels.png")
 
     def photo(self, photo: str) -> Scene:
         """Returns a photo without labels as a scene of which nothing is known."""

@@ -153,16 +153,20 @@ class AddStep(_Step):
 
     def _from_donor(self, sources: Sources) -> dict[str, Any]:
         """The segment, and its class where the step names none."""
-        assert self.from_ is not None
-        if self.box is not None and self.labels is None:
-            donor = sources.photo(self.from_)
-        else:
-            donor = sources.donor(self.from_, self.labels, self.label_set, self.instances)
+        donor = self._donor(sources)
         segment = self._segment(donor, sources)
         if self.class_ is not None:
             return {"segment": segment}
         name = segment.class_name if self.box is None else thing_in(donor.layout, segment.mask)
         return {"segment": segment, "class_": sources.class_id(name)}
+
+    def _donor(self, sources: Sources) -> Scene:
+        """The other photo, with its labels where they are given, needed, or (but for a box) lie beside it."""
+        assert self.from_ is not None
+        needed = self.pick is not None or self.class_ is None or bool(self.given("labels", "label_set", "instances"))
+        if needed or (self.mask is not None and sources.labels_beside(self.from_).is_file()):
+            return sources.donor(self.from_, self.labels, self.label_set, self.instances)
+        return sources.photo(self.from_)
 
     def _segment(self, donor: Scene, sources: Sources) -> operations.Segment:
         if self.box is not None:
