@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from PIL import Image
 
 from scenebrush.data.box_crops import box_plane
-from scenebrush.data.holes import Box, longer_side
+from scenebrush.data.holes import Box, box_of, longer_side
 from scenebrush.errors import InputError
 from scenebrush.methods.seigan.networks import SeiganNetworks
 from scenebrush.methods.seigan.refining import refined
-
-_ENDS = 0.03, 0.97  # the networks' masks never reach 0 and 1 (`Segmenter`); what lies this near is taken for them
 
 
 def cut_out(networks: SeiganNetworks, photo: np.ndarray, box: Box) -> np.ndarray:
@@ -30,16 +30,12 @@ def cut_out(networks: SeiganNetworks, photo: np.ndarray, box: Box) -> np.ndarray
         InputError: a box that is empty, or not inside the photo.
     """
     check_box(box, (photo.shape[1], photo.shape[0]))
-    x0, y0, x1, y1 = window = _window(box, photo.shape[:2], networks.config.context)
-    part = slice(max(y0, 0), min(y1, photo.shape[0])), slice(max(x0, 0), min(x1, photo.shape[1]))
-    coarse = _coarse_mask(networks, photo, box, window)
-    mask = np.zeros(photo.shape[:2], np.float32)
-    mask[part] = refined(photo[part], coarse, reach=(x1 - x0) / networks.config.size)
+    window = _window(box, photo.shape[:2], networks.config.context)
+    seen = _seen(photo, window, networks.config.size)
     inside = slice(box[1], box[3]), slice(box[0], box[2])
-    result = np.zeros_like(mask)
-    low, high = _ENDS
-    result[inside] = ((mask[inside] - low) / (high - low)).clip(0, 1)
-    return result
+    mask = np.zeros(photo.shape[:2], np.float32)
+    mask[inside] = refined(photo[inside], _coarse_mask(networks, seen.pixels, box, window), seen.place_of(box))
+    return mask
 
 
 def check_box(box: Box, size: tuple[int, int]) -> None:
@@ -64,28 +60,53 @@ def _begin(first: int, last: int, side: int, whole: int) -> int:
     return min(max(begin, 0), whole - side) if side <= whole else (whole - side) // 2
 
 
-def _coarse_mask(networks: SeiganNetworks, photo: np.ndarray, box: Box, window: Box) -> np.ndarray:
-    """Returns the network's mask of the part of a window that lies inside the photo, float32 (h, w), small."""
-    size = networks.config.size
-    pixels, inside = _seen(photo, window, size)
-    image = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 127.5 - 1
-    plane = torch.from_numpy(box_plane(box, window, size)[None, None]).float()
-    with torch.inference_mode():
-        mask: np.ndarray = networks.segmenter(image.contiguous(memory_format=torch.channels_last), plane)[0, 0].numpy()
-    return mask[inside]
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """A window as the network sees it, uint8 (size, size, 3), and the photo's part of it, here and in the photo."""
+
+    pixels: np.ndarray
+    part: Box
+    photo_part: Box
+
+    def place_of(self, box: Box) -> tuple[float, float, float, float]:
+        """Returns where a box of the photo lies in `pixels`."""
+
+        def place(end: int) -> float:
+            axis = end % 2
+            first, last = self.photo_part[axis], self.photo_part[axis + 2]
+            here = self.part[axis + 2] - self.part[axis]
+            return self.part[axis] + (box[end] - first) * here / (last - first)
+
+        return place(0), place(1), place(2), place(3)
 
 
-def _seen(photo: np.ndarray, window: Box, size: int) -> tuple[np.ndarray, tuple[slice, slice]]:
-    """Returns a window as the network sees it, uint8 (size, size, 3), and which of its rows and columns are photo."""
+def _seen(photo: np.ndarray, window: Box, size: int) -> _Seen:
     scale = size / (window[2] - window[0])
-    spans, around = [], []
-    for axis in (1, 0):
+    spans, inner = [], []
+    for axis in (0, 1):
+        whole = photo.shape[1 - axis]
         first = min(max(round(-window[axis] * scale), 0), size - 1)
-        last = min(max(round((photo.shape[1 - axis] - window[axis]) * scale), first + 1), size)
-        spans.append(slice(first, last))
-        around.append((first, size - last))
-    x0, y0, x1, y1 = window
-    part = Image.fromarray(photo[max(y0, 0) : max(y1, 0), max(x0, 0) : max(x1, 0)])
-    (top, bottom), (left, right) = around
-    resized = np.array(part.resize((size - left - right, size - top - bottom), Image.Resampling.BICUBIC))
-    return np.pad(resized, ((top, bottom), (left, right), (0, 0)), mode="symmetric"), (spans[0], spans[1])
+        spans.append((first, min(max(round((whole - window[axis]) * scale), first + 1), size)))
+        inner.append((max(window[axis], 0), min(window[axis + 2], whole)))
+    (left, right), (top, bottom) = spans
+    (x0, x1), (y0, y1) = inner
+    resized = Image.fromarray(photo[y0:y1, x0:x1]).resize((right - left, bottom - top), Image.Resampling.BICUBIC)
+    beyond = (top, size - bottom), (left, size - right), (0, 0)
+    pixels = np.pad(np.array(resized), beyond, mode="symmetric")
+    return _Seen(pixels, (left, top, right, bottom), (x0, y0, x1, y1))
+
+
+def _coarse_mask(networks: SeiganNetworks, pixels: np.ndarray, box: Box, window: Box) -> np.ndarray:
+    """Returns the network's mask of a window, float32 (size, size); outside the box it goes on as at the box's edge.
+
+    The network is told to say 0 there, which tells nothing of the object.
+    """
+    plane = box_plane(box, window, networks.config.size)
+    image = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 127.5 - 1
+    image = image.contiguous(memory_format=torch.channels_last)
+    with torch.inference_mode():
+        mask = networks.segmenter(image, torch.from_numpy(plane[None, None]).float())[0, 0].numpy()
+    left, top, right, bottom = box_of(plane)
+    rows, columns = (np.arange(networks.config.size).clip(a, b - 1) for a, b in ((top, bottom), (left, right)))
+    extended: np.ndarray = mask[rows[:, None], columns]
+    return extended
