@@ -163,6 +163,14 @@ def test_swapped_objects_take_each_others_place_and_height(red, filling):
         assert made.mask.shape == photo.shape[:2] and made.cut_out.shape[:2] == photo.shape[:2]
 
 
+def test_a_long_object_in_a_high_place_gets_no_wider_than_the_photo(red):
+    long, high = (np.full((90, 120, 3), 100, np.uint8) for _ in range(2))
+    long[50:62, 10:110] = high[30:60, 50:70] = (220, 30, 40)
+    one, two = swap_photos(red, (long, high), ((10, 50, 110, 62), (50, 30, 70, 60)), enhance=False)
+    assert np.allclose(box_of_red(two.picture), (0, 60 - 14, 120, 60), atol=2)
+    assert np.allclose(box_of_red(one.picture), (60 - 4, 50, 60 + 4, 62), atol=2)
+
+
 def test_swapping_twice_brings_the_objects_back(red):
     photos, boxes = large_and_small()
     once = swap_photos(red, photos, boxes, enhance=False)

@@ -103,9 +103,10 @@ def swap_photos(
 ) -> tuple[Composition, Composition]:
     """Returns both photos with their objects exchanged.
 
-    Each object takes the place of the other: its box is scaled to the height of the other's box and stands with the
-    middle of its foot where that of the other's was. `picture` and `target` of the first are those of the first photo
-    with the second's object; `mask`, `cut_out` and `inpainted` are those of the first photo itself.
+    Each object takes the place of the other: its box is scaled to the height of the other's box, but not to more than
+    the photo's width, and stands with the middle of its foot where that of the other's was. `picture` and `target` of
+    the first are those of the first photo with the second's object; `mask`, `cut_out` and `inpainted` are those of the
+    first photo itself.
 
     Args and errors as for `compose_photos`; the photos may differ in size.
     """
@@ -114,7 +115,7 @@ def swap_photos(
     made = []
     for own, other in ((0, 1), (1, 0)):
         solid, mask = cuts[other][1], cuts[own][0]
-        at, scale = _place_of_other(boxes[other], boxes[own], solid)
+        at, scale = _place_of_other(boxes[other], boxes[own], solid, photos[own].shape[1])
         picture, target = _added(networks, photos[other], solid, filled[own], at, scale, enhance)
         made.append(Composition(picture, target, mask, with_opacity(photos[own], mask), filled[own]))
     return made[0], made[1]
@@ -182,17 +183,18 @@ def _shares(edit: Edit) -> np.ndarray:
     return shares
 
 
-def _place_of_other(box: Box, other: Box, solid: np.ndarray) -> tuple[Point, float]:
+def _place_of_other(box: Box, other: Box, solid: np.ndarray, width: int) -> tuple[Point, float]:
     """Returns where the middle of an object's bounding box goes, and its scale, for its box to stand as another does.
 
     Args:
         box: of the object, in its photo.
         other: in the photo that it goes to.
         solid: bool (H, W), the object in its photo.
+        width: of the photo that it goes to.
     """
-    scale = (other[3] - other[1]) / (box[3] - box[1])
-    x, y, width, height = bounding_box(solid)
-    middle = x + (width - 1) / 2, y + (height - 1) / 2
+    scale = min((other[3] - other[1]) / (box[3] - box[1]), width / (box[2] - box[0]))
+    x, y, wide, high = bounding_box(solid)
+    middle = x + (wide - 1) / 2, y + (high - 1) / 2
     (foot_x, foot_y), (other_x, other_y) = _foot(box), _foot(other)
     return (other_x + scale * (middle[0] - foot_x), other_y + scale * (middle[1] - foot_y)), scale
 
