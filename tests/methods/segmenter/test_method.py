@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -67,6 +68,19 @@ def test_a_large_photo_is_read_at_the_scale_that_the_model_knows(model):
     assert model.chances(photo_of(300, 900)).shape == (11, 213, 640)
     assert model.segment(photo_of(300, 900)).shape == (300, 900)
     assert model.chances(photo_of(30, 40)).shape == (11, 30, 40)
+
+
+def test_chances_of_several_scales_are_averaged():
+    photo = photo_of(96, 128)
+    both, half, whole = (
+        PhotoSegmenter(
+            tiny_network(tiny_config(CAMVID)), dataclasses.replace(tiny_config(CAMVID), scales=scales), CAMVID
+        )
+        for scales in ((0.5, 1.0), (0.5,), (1.0,))
+    )
+    assert half.chances(photo).shape == (11, 48, 64)
+    enlarged = F.interpolate(half.chances(photo)[None], (96, 128), mode="bilinear")[0]
+    assert torch.allclose(both.chances(photo), (enlarged + whole.chances(photo)) / 2, atol=1e-6)
 
 
 @pytest.mark.parametrize("size", [(23, 31), (40, 57), (9, 13)])

@@ -78,6 +78,8 @@ def test_what_is_no_photo_is_refused():
     ("settings", "told"),
     [
         ({"longer_side": 0}, "config.longer_side is 0; expected 1 or more"),
+        ({"scales": ()}, r"config.scales is \[\]; expected one or more numbers above 0, at most 2"),
+        ({"scales": (0.5, 0.0)}, "config.scales is"),
         ({"depths": (1, 0, 1, 1)}, "config.depths is"),
         ({"widths": (32, 40, 96, 112)}, "config.widths holds 40, 96; expected multiples of config.group_width, 16"),
         ({"decoder_width": 40}, "config.decoder_width holds 40"),

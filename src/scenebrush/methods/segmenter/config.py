@@ -19,6 +19,7 @@ class SegmenterConfig:
         decoder_width: channels on the way back.
         group_width: channels that the 3x3 convolutions from 1/8 on see together.
         longer_side: photos that are larger are segmented at this longer side, in pixels, and the scores are enlarged.
+        scales: shares of that size that each photo is read at; the chances are averaged.
 
     Raises:
         RecipeError: a size that is not positive, other than four widths and depths, or widths that do not divide by
@@ -31,6 +32,7 @@ class SegmenterConfig:
     decoder_width: int = 64
     group_width: int = 16
     longer_side: int = 640
+    scales: tuple[float, ...] = (1.0,)
 
     def __post_init__(self) -> None:
         for name in ("decoder_width", "group_width", "longer_side"):
@@ -39,6 +41,8 @@ class SegmenterConfig:
         for name in ("widths", "depths"):
             if min(getattr(self, name)) < 1:
                 raise RecipeError(f"config.{name} is {list(getattr(self, name))}; expected four numbers of 1 or more")
+        if not self.scales or min(self.scales) <= 0 or max(self.scales) > 2:
+            raise RecipeError(f"config.scales is {list(self.scales)}; expected one or more numbers above 0, at most 2")
         for name, widths in (("widths", self.widths[1:3]), ("decoder_width", (self.decoder_width,))):
             if any(width % self.group_width for width in widths):
                 raise RecipeError(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
+from torch.nn import functional as F
 
 from scenebrush.errors import InputError, ModelError
 from scenebrush.methods.layout_arrays import photo_tensor
@@ -48,21 +50,26 @@ class PhotoSegmenter:
         return label_map
 
     def chances(self, photo: np.ndarray) -> Tensor:
-        """Returns what each class's chance is, float (K, h, w), at the size that the photo is read at."""
-        image = photo_tensor(self._at_its_scale(photo))
+        """Returns what each class's chance is, float (K, h, w), at the largest size that the photo is read at."""
+        readings = [self._chances(photo_tensor(self._at_scale(photo, scale))) for scale in self.config.scales]
+        size = max((tuple(reading.shape[1:]) for reading in readings), key=math.prod)
+        enlarged = [F.interpolate(reading[None], size, mode="bilinear", align_corners=False)[0] for reading in readings]
+        return torch.stack(enlarged).mean(0) if len(enlarged) > 1 else readings[0]
+
+    def _chances(self, image: Tensor) -> Tensor:
         with torch.inference_mode():
             chances: Tensor = self.network(image).softmax(1)[0]
             if self.flip:
                 chances = (chances + self.network(image.flip(3)).softmax(1)[0].flip(2)) / 2
         return chances
 
-    def _at_its_scale(self, photo: np.ndarray) -> np.ndarray:
-        """Returns a larger photo at the longer side that the network knows things at."""
+    def _at_scale(self, photo: np.ndarray, share: float) -> np.ndarray:
+        """Returns a photo at a share of the longer side that the network knows things at, or of its own if smaller."""
         height, width = photo.shape[:2]
-        scale = self.config.longer_side / max(height, width)
-        if scale >= 1:
-            return photo
+        scale = min(self.config.longer_side / max(height, width), 1) * share
         size = max(1, round(width * scale)), max(1, round(height * scale))
+        if size == (width, height):
+            return photo
         return np.asarray(Image.fromarray(photo).resize(size, Image.Resampling.BICUBIC))
 
 
