@@ -23,6 +23,8 @@ class SeiganConfig:
         num_blocks: residual blocks of "paper"'s inpainter and enhancer (9).
         noise_channels: planes of noise that the enhancer sees beside its picture; 0 = it is deterministic.
         residual: how far the enhancer can move a colour, in [-1, 1] (of a range of 2).
+        evidence: the segmentation network is told what the photo itself tells of the box (`canvas.box_evidence`), and
+            begins with it; ours.
         discriminator_width: channels of each discriminator's first layer (64), or of each head for "compact".
         pool_size: pictures that each discriminator's history of fakes holds (50); 0 = none.
         classes: names of the classes whose boxes are learned from; none = all things.
@@ -39,6 +41,7 @@ class SeiganConfig:
     num_blocks: int = 9
     noise_channels: int = 0
     residual: float = 0.5
+    evidence: bool = False
     discriminator_width: int = 64
     pool_size: int = 50
     classes: tuple[str, ...] = ()

@@ -120,12 +120,12 @@ def _generators(config: SeiganConfig) -> tuple[Segmenter, Inpainter, Enhancer]:
     inner: nn.Module
     outer: nn.Module
     if config.kind == "paper":
-        segmenter = Segmenter(tuple(width * k for k in (1, 2, 4, 8, 8)), normed=True)
+        segmenter = Segmenter(tuple(width * k for k in (1, 2, 4, 8, 8)), normed=True, evidence=config.evidence)
         inner = ResNet(4, 3, width=width, num_blocks=config.num_blocks)
         enhancing = ResNet(enhanced, 3, width=width, num_blocks=config.num_blocks)
         outer, last = enhancing, enhancing.layers[-1]
     else:
-        segmenter = Segmenter(_levels(width), normed=False)
+        segmenter = Segmenter(_levels(width), normed=False, evidence=config.evidence)
         inner = UNet(4, 3, _levels(width), normed=False)
         changing = UNet(enhanced, 3, (width, width, 2 * width, 2 * width), normed=False)
         outer, last = changing, changing.to_map
