@@ -11,6 +11,7 @@ from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional as F
 
+from scenebrush.canvas.blending import Springs, solve
 from scenebrush.data.holes import Box, box_of, longer_side
 from scenebrush.methods.seigan.blocks import DIVISOR
 from scenebrush.methods.seigan.networks import SeiganNetworks
@@ -19,7 +20,6 @@ MOST = 256  # longest side that the networks see: larger windows are drawn small
 _TOGETHER = 8  # pixels: parts of a hole that lie closer are one
 _CONTEXT = 1.6  # side of a window, as a multiple of the longer side of its part
 _FEATHER = 1.0  # pixels: deviation of a change's soft rim
-_RIM = 4.0  # pixels: how far in a hole the colours along its rim count
 
 
 def inpainted(networks: SeiganNetworks, photo: np.ndarray, hole: np.ndarray) -> np.ndarray:
@@ -64,17 +64,19 @@ def enhanced(networks: SeiganNetworks, photo: np.ndarray, target: np.ndarray) ->
 def _rim_matched(drawn: np.ndarray, photo: np.ndarray, hole: np.ndarray) -> np.ndarray:
     """Returns what was drawn, float32 (H, W, 3), moved to the photo's colours along the rim of the hole.
 
-    What the two are apart there counts less further in. `hole` is bool (H, W).
+    What the two are apart there runs on evenly into the hole (the membrane of Perez et al. 2003): the steps that the
+    network draws are kept, its colours need not be right. `hole` is bool (H, W).
     """
     if hole.all():
         return drawn
     known = (~hole).astype(np.float32)
     beside = _smooth(photo * known[..., None], 1.0) / np.maximum(_smooth(known, 1.0), 1e-4)[..., None]
-    depth = ndimage.distance_transform_edt(hole)
-    rim = (hole & (depth <= 1)).astype(np.float32)
-    apart = (beside - drawn) * rim[..., None]
-    spread = _smooth(apart, _RIM) / np.maximum(_smooth(rim, _RIM), 1e-4)[..., None]
-    matched: np.ndarray = drawn + spread * np.exp(-np.maximum(depth - 1, 0) / _RIM)[..., None]
+    rim = (hole & (ndimage.distance_transform_edt(hole) <= 1)).astype(np.float32)
+    apart = ((beside - drawn) * rim[..., None]).transpose(2, 0, 1)
+    right, down = (hole[:, :-1] & hole[:, 1:]), (hole[:-1] & hole[1:])
+    springs = Springs(right.astype(np.float32), down.astype(np.float32), rim)
+    pull = np.ascontiguousarray(apart, np.float32)
+    matched: np.ndarray = drawn + solve(springs, np.zeros_like(pull), pull).transpose(1, 2, 0)
     return matched
 
 
