@@ -128,8 +128,10 @@ def test_a_cut_out_holds_the_object_and_nothing_of_the_rest(photo):
 def test_specks_are_no_part_of_the_object(red, photo):
     marked = photo.copy()
     marked[19:21, 39:41] = (220, 30, 40)
-    _, solid = found(red, marked, BOX)
+    mask, solid = found(red, marked, BOX)
     assert solid[40, 60] and not solid[17:23, 37:43].any()
+    assert mask[40, 60] == 1 and not mask[17:23, 37:43].any()
+    assert (mask >= 0.5)[solid].all()
 
 
 def test_a_box_without_an_object_is_told(red, background):

@@ -122,7 +122,9 @@ def swap_photos(
 
 
 def found(networks: SeiganNetworks, photo: np.ndarray, box: Box) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the soft mask of the object in a box, float32 (H, W), and its solid part without specks, bool (H, W).
+    """Returns the soft mask of the object in a box, float32 (H, W), and its solid part, bool (H, W).
+
+    Specks, solid pieces that are small beside the largest, are left out of both.
 
     Raises:
         InputError: a box that is empty, or not inside its photo.
@@ -137,7 +139,11 @@ def found(networks: SeiganNetworks, photo: np.ndarray, box: Box) -> tuple[np.nda
         )
     areas = np.bincount(pieces.ravel())
     areas[0] = 0
-    return mask, (areas >= max(1, _SPECK * areas.max()))[pieces]
+    solid: np.ndarray = (areas >= max(1, _SPECK * areas.max()))[pieces]
+    islands, number = ndimage.label(mask > 0, EIGHT)
+    kept = np.zeros(number + 1, bool)
+    kept[islands[solid]] = True
+    return np.where(kept[islands], mask, np.float32(0)), solid
 
 
 def without(networks: SeiganNetworks, photo: np.ndarray, mask: np.ndarray, filling: Filling) -> np.ndarray:
