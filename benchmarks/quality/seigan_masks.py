@@ -125,7 +125,8 @@ def grabcuts() -> dict[str, Cutter]:
         box = np.zeros(case.photo.shape[:2], bool)
         box[case.box[1] : case.box[3], case.box[0] : case.box[2]] = True
         x0, y0, x1, y1 = case.measured.crop.window
-        return resized(cut(case.photo, box)[y0:y1, x0:x1], len(case.measured.mask)) & case.measured.crop.box
+        found = resized(cut(case.photo, box)[y0:y1, x0:x1], len(case.measured.mask))
+        return np.asarray(found & case.measured.crop.box)
 
     return {"GrabCut, crop": on_crop, "GrabCut, whole photo": on_photo}
 
