@@ -75,11 +75,13 @@ class BoxPair:
         object: a crop with an object.
         background: uint8 (S, S, 3), a crop of the same size that holds none of the chosen classes' boxes.
         shape: bool (S, S), a made-up roundish shape inside the object's box; it knows of the box alone.
+        background_stem: file stem of the background's photo.
     """
 
     object: BoxCrop
     background: np.ndarray
     shape: np.ndarray
+    background_stem: str
 
 
 def boxed_photos(photos: SplitInMemory, classes: Sequence[str] = ()) -> tuple[BoxedPhoto, ...]:
@@ -164,7 +166,7 @@ class BoxCrops:
         if self.color_jitter:
             crop.photo[:] = jitter_colors(rng, crop.photo, self.color_jitter)
             background = jitter_colors(rng, background, self.color_jitter)
-        return BoxPair(crop, np.ascontiguousarray(background), made_up_shape(rng, crop.box))
+        return BoxPair(crop, np.ascontiguousarray(background), made_up_shape(rng, crop.box), other.stem)
 
     def _flipped(self, rng: np.random.Generator) -> bool:
         return bool(rng.integers(2)) and self.flip
