@@ -5,6 +5,9 @@
 * Colour: how much more common a pixel's colour is in the object than around it, by two histograms that are refitted to
   the object found so far (the idea of GrabCut, Rother et al. 2004).
 * Place: objects fill the middle of their boxes more than the corners.
+
+What they say is smoothed among pixels that lie near each other and have like colours (a bilateral filter, Tomasi and
+Manduchi 1998), in which everything outside the box counts as background.
 """
 
 from __future__ import annotations
@@ -23,6 +26,11 @@ _BINS = 16  # of a colour channel
 _BLUR = 0.8  # bins
 _LEAST = 1e-6  # share of a colour that was never seen
 _REFITS = 2
+_OFFSETS = (-3, -2, -1, 0, 1, 2, 3)  # of neighbours, in steps
+_STEPS = 48  # a step is the crop's side by this
+_NEAR, _ALIKE = 2.5, 8.0  # deviations of the filter: steps, and Lab
+_SMOOTHINGS = 2
+_SURE = 4.0  # largest logit that is handed on: one that is very sure would drown its neighbours
 _COLOR, _BARRIER, _PLACE, _THRESHOLD, _SHARPNESS = 0.5, 2.0, 2.0, 0.8, 4.0
 
 
@@ -34,7 +42,7 @@ class BoxEvidence:
         barrier: 0 outside the box, about 1 where the step is among the largest in it; at most 1.5.
         color: log of how much more common the colour is in the object than outside, in [-8, 8].
         place: 1 in the middle of the box, 0 on the ellipse that touches its sides, below 0 in its corners; at least -1.
-        logits: of all three; above 0 = rather object. Outside the box they mean nothing.
+        logits: of all three, smoothed, in [-4, 4]; above 0 = rather object. Outside the box they are -4.
     """
 
     barrier: np.ndarray
@@ -51,16 +59,52 @@ def box_evidence(photos: np.ndarray, boxes: np.ndarray) -> BoxEvidence:
         boxes: bool (B, H, W), true inside each crop's box. One that is empty, or all of the crop, gives no cue but
             place.
     """
-    barrier = _relative(barrier_distance(lab_of(photos), boxes), boxes)
+    colors = lab_of(photos).astype(np.float32)
+    barrier = _relative(barrier_distance(colors, boxes), boxes)
+    neighbours = _Neighbours(colors)
     place = box_place(boxes)
     bins = _color_bins(photos)
     weight = boxes.astype(np.float32)
     for _ in range(_REFITS):
         color = _color_ratio(bins, weight)
         score = _BARRIER * barrier + _COLOR * color + _PLACE * place - _THRESHOLD
-        logits = (_SHARPNESS * score).astype(np.float32)
+        logits = neighbours.smoothed(_SHARPNESS * score, boxes)
         weight = boxes / (1 + np.exp(-logits.clip(-30, 30)))
     return BoxEvidence(barrier, color, place, logits)
+
+
+class _Neighbours:
+    """Which pixels near each other are alike, in crops of Lab colours (B, H, W, 3)."""
+
+    def __init__(self, colors: np.ndarray) -> None:
+        self.step = max(1, round(max(colors.shape[1:3]) / _STEPS))
+        planes = np.moveaxis(colors, -1, 0)
+        shifts = [(y * self.step, x * self.step) for y in _OFFSETS for x in _OFFSETS]
+        self.weights = {}
+        for shift in shifts:
+            apart = np.square(planes - self._shifted(planes, shift)).sum(0)
+            away = (shift[0] ** 2 + shift[1] ** 2) / (2 * (_NEAR * self.step) ** 2)
+            self.weights[shift] = np.exp(-apart / (2 * _ALIKE**2) - away)
+        self.total = sum(self.weights.values())
+
+    def smoothed(self, logits: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+        """Returns logits (B, H, W) in [-4, 4], averaged over pixels alike; outside the boxes they are -4."""
+        said = np.where(boxes, logits.clip(-_SURE, _SURE), -_SURE).astype(np.float32)
+        for _ in range(_SMOOTHINGS):
+            added = np.zeros_like(said)
+            for shift, weight in self.weights.items():
+                added += weight * self._shifted(said, shift)
+            said = np.where(boxes, added / self.total, np.float32(-_SURE))
+        return said
+
+    def _shifted(self, planes: np.ndarray, shift: tuple[int, int]) -> np.ndarray:
+        """The planes (..., H, W) with each pixel's neighbour in its place; edges go on."""
+        rows, columns = (
+            (np.arange(planes.shape[axis]) + by).clip(0, planes.shape[axis] - 1)
+            for axis, by in zip((-2, -1), shift, strict=True)
+        )
+        shifted: np.ndarray = planes[..., rows[:, None], columns]
+        return shifted
 
 
 def barrier_distance(colors: np.ndarray, boxes: np.ndarray) -> np.ndarray:

@@ -38,7 +38,7 @@ class Cycle(NamedTuple):
     """Both passes. Masks are (B, 1, H, W) in [0, 1], pictures (B, 3, H, W) in [-1, 1].
 
     First m, z, y^, x^: the object moves from x onto y, and x is filled. Then m', z', x^^, y^^: it moves back, from
-    y^ onto x^, and y^ is filled.
+    y^ onto x^, and y^ is filled. `begun` and `begun2` are the masks that the segmenter began with.
     """
 
     mask: Tensor
@@ -49,6 +49,8 @@ class Cycle(NamedTuple):
     pasted2: Tensor
     x2: Tensor
     y2: Tensor
+    begun: Tensor
+    begun2: Tensor
 
 
 class Shapes(NamedTuple):
@@ -91,7 +93,18 @@ class SeiganNetworks(nn.Module):
         x1 = self.inpainter(batch.x, first.mask)
         second = self.swap(first.enhanced, x1, batch.box, noise)
         y2 = self.inpainter(first.enhanced, second.mask)
-        return Cycle(first.mask, first.pasted, first.enhanced, x1, second.mask, second.pasted, second.enhanced, y2)
+        return Cycle(
+            mask=first.mask,
+            pasted=first.pasted,
+            y1=first.enhanced,
+            x1=x1,
+            mask2=second.mask,
+            pasted2=second.pasted,
+            x2=second.enhanced,
+            y2=y2,
+            begun=first.begun,
+            begun2=second.begun,
+        )
 
     def with_shapes(self, batch: PairBatch) -> Shapes:
         """Returns the paste of a made-up shape, and y filled under it."""
@@ -119,6 +132,7 @@ def _generators(config: SeiganConfig) -> tuple[Segmenter, Inpainter, Enhancer]:
     width, enhanced = config.width, 4 + config.noise_channels
     inner: nn.Module
     outer: nn.Module
+    starting: list[nn.Module] = []
     if config.kind == "paper":
         segmenter = Segmenter(tuple(width * k for k in (1, 2, 4, 8, 8)), normed=True, evidence=config.evidence)
         inner = ResNet(4, 3, width=width, num_blocks=config.num_blocks)
@@ -126,11 +140,16 @@ def _generators(config: SeiganConfig) -> tuple[Segmenter, Inpainter, Enhancer]:
         outer, last = enhancing, enhancing.layers[-1]
     else:
         segmenter = Segmenter(_levels(width), normed=False, evidence=config.evidence)
-        inner = UNet(4, 3, _levels(width), normed=False)
+        filling = UNet(4, 3, _levels(width), normed=False)
         changing = UNet(enhanced, 3, (width, width, 2 * width, 2 * width), normed=False)
         outer, last = changing, changing.to_map
-    with torch.no_grad():  # the enhancer begins by leaving pictures nearly as they are
-        for parameter in last.parameters():
+        inner = filling
+        starting.append(filling.to_map)
+    starting.append(last)
+    with (
+        torch.no_grad()
+    ):  # the enhancer begins by leaving pictures nearly as they are, the inpainter with smooth colours
+        for parameter in (p for layer in starting for p in layer.parameters()):
             parameter.mul_(0.1)
     enhancer = Enhancer(outer, residual=config.residual, noise_channels=config.noise_channels)
     return segmenter, Inpainter(inner, keeping=config.kind == "compact"), enhancer

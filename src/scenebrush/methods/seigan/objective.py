@@ -33,6 +33,9 @@ class LossWeights:
         pasted: D_obj on z.
         identity: the enhancer leaves real x alone, the inpainter y where nothing is masked; mean absolute difference.
         area: guard against masks that are empty or full: mask shares inside the box outside 0.2 to 0.85.
+        share: guard likewise: how far a mask's share of its box is from that of the mask it began with (`evidence` of
+            the configuration); squared, for an absolute difference holds the mask where it began.
+        evidence: how far a mask is from that one, pixel by pixel in the box; mean squared difference.
         binary: 4 m (1 - m) inside the box; for late stages.
         edges: steps of the mask where the picture has none (ours).
         filling: y is filled under a made-up shape as it was: mean absolute difference within, and texture (ours).
@@ -46,6 +49,8 @@ class LossWeights:
     pasted: float = 1.0
     identity: float = 5.0
     area: float = 0.0
+    share: float = 0.0
+    evidence: float = 0.0
     binary: float = 0.0
     edges: float = 0.0
     filling: float = 0.0
@@ -195,6 +200,16 @@ class Objective:
         both = (cycle.mask, cycle.mask2)
         if weights.area:
             parts["area"] = torch.stack([losses.area_guard(m, batch.box) for m in both]).mean()
+        begun = (cycle.begun, cycle.begun2)
+        if weights.share:
+            shares = [
+                losses.mask_share(m, batch.box) - losses.mask_share(b, batch.box)
+                for m, b in zip(both, begun, strict=True)
+            ]
+            parts["share"] = torch.stack(shares).square().mean()
+        if weights.evidence:
+            apart = torch.stack([(m - b).square() for m, b in zip(both, begun, strict=True)]).sum()
+            parts["evidence"] = apart / (2 * batch.box.sum().clamp_min(1))
         if weights.binary:
             parts["binary"] = torch.stack([losses.indecision(m, batch.box) for m in both]).mean()
         if weights.edges:

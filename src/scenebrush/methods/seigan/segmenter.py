@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -12,6 +14,13 @@ from scenebrush.methods.seigan.blocks import UNet
 _MOST = 4.0  # largest logit: a mask that is all but 0 or 1 must still be able to turn back
 _START = 0.5  # first logits: a little more than half of the box is object, as on average
 _CUES = 3
+
+
+class Masks(NamedTuple):
+    """A mask, and what it was before the network said anything: that of the evidence. Both (B, 1, H, W)."""
+
+    mask: Tensor
+    begun: Tensor
 
 
 class Segmenter(nn.Module):
@@ -42,13 +51,23 @@ class Segmenter(nn.Module):
             image: x, (B, 3, H, W) in [-1, 1], sides divisible by 16.
             box: (B, 1, H, W), 1 inside the object's box.
         """
+        return self.masks(image, box).mask
+
+    def masks(self, image: Tensor, box: Tensor) -> Masks:
+        """Returns `forward`'s mask and the one that it began with."""
         seen = [image, box * 2 - 1]
-        begun: Tensor | float = 0.0
+        begun = torch.full_like(box, _START)
         if self.evidence:
             cues, begun = _evidence(image, box)
             seen.append(cues)
-        logits: Tensor = self.network(torch.cat(seen, 1)).float() + begun
-        return torch.sigmoid(_MOST * torch.tanh(logits / _MOST)) * box
+        logits: Tensor = self.network(torch.cat(seen, 1)).float()
+        if self.evidence:
+            logits = logits + begun
+        return Masks(_bounded(logits) * box, _bounded(begun) * box)
+
+
+def _bounded(logits: Tensor) -> Tensor:
+    return torch.sigmoid(_MOST * torch.tanh(logits / _MOST))
 
 
 def _evidence(image: Tensor, box: Tensor) -> tuple[Tensor, Tensor]:

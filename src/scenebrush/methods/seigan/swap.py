@@ -11,9 +11,10 @@ from scenebrush.methods.seigan.segmenter import Segmenter
 
 
 class Swapped(NamedTuple):
-    """m, (B, 1, H, W); the paste z = m x + (1 - m) y and the enhanced y^, both (B, 3, H, W) in [-1, 1]."""
+    """m and the mask that it began with, (B, 1, H, W); z = m x + (1 - m) y and y^, both (B, 3, H, W) in [-1, 1]."""
 
     mask: Tensor
+    begun: Tensor
     pasted: Tensor
     enhanced: Tensor
 
@@ -27,9 +28,9 @@ class SwapNetwork(nn.Module):
 
     def forward(self, x: Tensor, y: Tensor, box: Tensor, noise: Tensor | None = None) -> Swapped:
         """Returns mask, paste and enhanced paste; x, y (B, 3, H, W) in [-1, 1], box (B, 1, H, W) of x's object."""
-        mask = self.segmenter(x, box)
+        mask, begun = self.segmenter.masks(x, box)
         pasted = paste(x, y, mask)
-        return Swapped(mask, pasted, self.enhancer(pasted, mask, noise))
+        return Swapped(mask, begun, pasted, self.enhancer(pasted, mask, noise))
 
 
 def paste(x: Tensor, y: Tensor, mask: Tensor) -> Tensor:
