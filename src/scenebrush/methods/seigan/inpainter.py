@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+_TRACE = 0.25  # of a mask: what has more of the object tells nothing of its surroundings, or blurs of it would stay
+
 
 class Inpainter(nn.Module):
     """Sees (1 - m) x and m, and returns x^.
@@ -29,7 +31,7 @@ class Inpainter(nn.Module):
         left = image * (1 - mask)
         if not self.keeping:
             return torch.tanh(self.network(torch.cat([left, mask], 1)).float())
-        begun = smooth_fill(image.float(), 1 - mask.float())
+        begun = smooth_fill(image.float(), (1 - mask.float() / _TRACE).clamp_min(0))
         change = torch.tanh(self.network(torch.cat([left + mask * begun, mask], 1)).float())
         return left + mask * (begun + change).clamp(-1, 1)
 
