@@ -3,9 +3,10 @@
     python benchmarks/quality/seigan_supervised.py --data ../shared/data/coco_things --out runs/seigan-supervised
 
 Trains the segmenter of a recipe alone, on the crops of its objects with their true masks: binary cross-entropy and soft
-Dice inside the box, AdamW, rate falling to 0 along a cosine, an average of the weights. <out>/model is a model folder
-for `seigan_masks.py`; its inpainter and enhancer have learned nothing. `--set config.evidence=false` leaves out what
-the photo itself tells of the box. A folder that is there is not trained again.
+Dice inside the box, AdamW, a rate that rises and then falls to 0 along a cosine, clipped gradients, an average of the
+weights. <out>/model is a model folder for `seigan_masks.py`; its inpainter and enhancer have learned nothing.
+`--set config.evidence=false` leaves out what the photo itself tells of the box. A folder that is there is not trained
+again.
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "seigan" / "coco_thin
 _JITTER = 0.15  # of context and place, as boxes are jittered for SEIGAN itself (`BoxCrops`)
 _COLORS = 0.1  # of brightness, contrast and colour
 _EMA = 0.99
+_CLIP = 1.0  # norm of the gradient: without norms one batch can throw a network into masks that it never leaves
+_WARMUP = 0.1  # of the steps
 CARD = """# SEIGAN's segmenter, trained on true masks
 
 An upper bound to measure with, made by `benchmarks/quality/seigan_supervised.py`. Inpainter and enhancer are untrained.
@@ -60,7 +63,7 @@ class Settings:
         set: settings of the recipe that are changed, as in `scenebrush train --set`.
         steps: of training.
         batch_size: crops a step.
-        learning_rate: at the start.
+        learning_rate: at its highest.
         seed: of weights and crops.
         threads: CPU threads.
     """
@@ -129,7 +132,9 @@ def train(settings: Settings) -> Path:
     networks = build_networks(config)
     segmenter, averaged = networks.segmenter, copy.deepcopy(networks.segmenter).requires_grad_(False)
     optimizer = torch.optim.AdamW(segmenter.parameters(), lr=settings.learning_rate)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.steps)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, settings.learning_rate, settings.steps, pct_start=_WARMUP, cycle_momentum=False
+    )
     count, order = settings.steps * settings.batch_size, np.random.default_rng(settings.seed)
     epochs = -(-count // len(measuring))
     indices = np.concatenate([e * len(measuring) + order.permutation(len(measuring)) for e in range(epochs)])[:count]
@@ -143,6 +148,7 @@ def train(settings: Settings) -> Path:
         loss = mask_loss(mask.float(), truth, box)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(segmenter.parameters(), _CLIP)
         optimizer.step()
         schedule.step()
         decay = min(_EMA, step / (step + 9))
