@@ -44,7 +44,7 @@ class UNet(nn.Module):
             seen.append(encoder(down(seen[-1])))
         x = self.bottom(seen.pop())
         for merge in self.merges:
-            x = F.interpolate(x, scale_factor=2, mode="nearest")
+            x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)  # nearest left a grid of dots
             x = merge(torch.cat([x, seen.pop()], 1))
         mapped: Tensor = self.to_map(x)
         return mapped
