@@ -30,6 +30,7 @@ from scenebrush.data.holes import Box
 from scenebrush.data.split_in_memory import SplitInMemory
 from scenebrush.evaluation.mask_iou import mask_iou
 from scenebrush.evaluation.statistics import Difference, Interval, bootstrap_interval, paired_difference
+from scenebrush.methods import find_model
 from scenebrush.methods.seigan.config import SeiganConfig
 from scenebrush.methods.seigan.folder import load_networks
 from scenebrush.methods.seigan.networks import SeiganNetworks
@@ -99,6 +100,13 @@ def model(networks: SeiganNetworks) -> Cutter:
         return np.asarray(mask[0, 0])
 
     return cut
+
+
+def networks_of(name: str) -> SeiganNetworks:
+    """Returns the networks of a SEIGAN model, by name or folder."""
+    folder = find_model(name).path
+    assert folder is not None
+    return load_networks(folder)[0]
 
 
 def grabcuts() -> dict[str, Cutter]:
@@ -207,13 +215,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="a scene folder with instance maps")
     parser.add_argument("--split", default="test")
-    parser.add_argument("--model", type=Path, action="append", default=[], help="a model folder; may be given again")
+    parser.add_argument("--model", action="append", default=[], help="a model, by name or folder; may be given again")
     parser.add_argument("--classes", nargs="*", help="class names; default: those of the first model, or all things")
     parser.add_argument("--size", type=int, help="side of the crops; default: the first model's, or 96")
     parser.add_argument("--json", type=Path, help="write the table here too")
     arguments = parser.parse_args()
 
-    loaded = {str(folder): load_networks(folder)[0] for folder in arguments.model}
+    loaded = {name: networks_of(name) for name in arguments.model}
     known = next(iter(loaded.values())).config if loaded else SeiganConfig()
     classes = known.classes if arguments.classes is None else tuple(arguments.classes)
     config = SeiganConfig(

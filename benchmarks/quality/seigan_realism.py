@@ -24,6 +24,7 @@ import numpy as np
 import torch
 import tyro
 from PIL import Image
+from seigan_masks import networks_of
 from torch import Tensor
 
 from scenebrush.canvas.box_evidence import box_evidence
@@ -34,7 +35,6 @@ from scenebrush.evaluation.fid import polynomial_kernel
 from scenebrush.evaluation.inception import InceptionV3, inception_features
 from scenebrush.evaluation.pictures import batches
 from scenebrush.methods.seigan.config import SeiganConfig
-from scenebrush.methods.seigan.folder import load_networks
 from scenebrush.methods.seigan.networks import SeiganNetworks
 from scenebrush.methods.seigan.swap import paste
 from scenebrush.methods.seigan.trainee import photos_tensor, planes_tensor
@@ -52,7 +52,7 @@ class Settings:
     Args:
         data: a scene folder with instance maps.
         split: whose objects are pasted.
-        model: model folders of seigan; the first one's configuration says which objects, and how crops are cut.
+        model: models of seigan, by name or folder; the first one says which objects, and how crops are cut.
         repeats: backgrounds an object is pasted onto.
         halves: of the photos, drawn at random.
         seed: of crops, backgrounds and halves.
@@ -63,7 +63,7 @@ class Settings:
 
     data: Path
     split: str = "test"
-    model: tuple[Path, ...] = ()
+    model: tuple[str, ...] = ()
     repeats: int = 3
     halves: int = 200
     seed: int = 0
@@ -230,7 +230,7 @@ def told(gap: Figure) -> str:
 def main(settings: Settings) -> None:
     """Prints the table."""
     torch.set_num_threads(settings.threads)
-    models = {str(folder): load_networks(folder)[0] for folder in settings.model}
+    models = {name: networks_of(name) for name in settings.model}
     config = next(iter(models.values())).config if models else SeiganConfig()
     split = SplitInMemory(settings.data, settings.split)
     composer = Composer(split, config, settings.repeats, settings.halves, settings.seed)
