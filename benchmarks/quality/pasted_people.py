@@ -45,7 +45,7 @@ SPLIT = "train"
 
 _PERSON, _PEDESTRIAN = "person", "pedestrian"
 _LEAST = 60  # pixels: smaller people are too coarse
-_UPRIGHT = 1.9, 4.0  # height to width of a whole person on foot; at 1.6 half of them stand behind tables
+_UPRIGHT = 1.9, 4.0  # height to width of a whole person on foot; at 1.6 some stand behind tables
 _HIDDEN = 0.3  # of a box: the share that another object's box may cover
 _SOLID = 0.25, 0.85  # of a box: the share that a person's mask fills
 _TALLEST, _SMALLEST = 150, 24  # pixels: people in the street
