@@ -1,7 +1,7 @@
 """What should fill the place of an object that `scenebrush compose` took away: the canvas, or the model's inpainter?
 
     SCENEBRUSH_ASSETS=../shared/weights python benchmarks/quality/seigan_fill.py --data ../shared/data/coco_things \\
-        --model runs/seigan/model
+        --model seigan-objects
 
 Holes in the shape of real objects (true masks) are moved to where a photo shows no object, and filled; the photo itself
 is the truth. Prints PSNR and LPIPS (AlexNet) in the hole, mean over all, and how often the canvas is nearer; writes a
@@ -16,12 +16,12 @@ from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
+from seigan_masks import networks_of
 
 from scenebrush.data.split_in_memory import SplitInMemory
 from scenebrush.evaluation.lpips import Lpips, lpips
 from scenebrush.evaluation.ssim import psnr
 from scenebrush.methods.seigan.compose import Filling, without
-from scenebrush.methods.seigan.folder import load_networks
 
 _TRIES = 200
 _FILLINGS: tuple[Filling, ...] = ("canvas", "network")
@@ -61,12 +61,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="a scene folder with instance maps")
     parser.add_argument("--split", default="test")
-    parser.add_argument("--model", type=Path, required=True, help="a model folder of seigan")
+    parser.add_argument("--model", default="seigan-objects", help="a model of seigan, by name or folder")
     parser.add_argument("-n", type=int, default=60, help="holes")
     parser.add_argument("--sheet", type=Path, help="write the first ten side by side")
     arguments = parser.parse_args()
 
-    networks = load_networks(arguments.model)[0].eval().requires_grad_(False)
+    networks = networks_of(arguments.model).requires_grad_(False)
     holes = cases(SplitInMemory(arguments.data, arguments.split), arguments.n, np.random.default_rng(0))
     network, rows = Lpips.load("alex"), []
     figures: dict[Filling, list[tuple[float, float]]] = {name: [] for name in _FILLINGS}

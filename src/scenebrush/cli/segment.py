@@ -31,7 +31,7 @@ class Arguments:
 
     Example: scenebrush segment street.jpg --model runs/street/model -o street.png
 
-    Example: scenebrush segment dog.jpg --box 120,80,200,260 --model runs/seigan/model -o dog.png
+    Example: scenebrush segment dog.jpg --box 120,80,200,260 -o dog.png
     """
 
     photo: Annotated[Positional[Path], arg(metavar="PHOTO")]
