@@ -190,7 +190,8 @@ def test_what_is_missing_to_cut_out_is_told_before_anything_is_cut(scene, other)
 def test_a_model_that_cuts_nothing_out_is_named_when_it_is_asked(scene, other):
     editor = Editor(scene, Painter(), cutter="canvas").erase(at=(15, 23))
     with pytest.raises(
-        ModelError, match=r"model 'canvas' cuts no objects out of photos; give a model folder of seigan"
+        ModelError,
+        match=r"model 'canvas' cuts no objects out of photos; give (seigan-objects|a model folder of seigan)",
     ):
         editor.add("car", from_=other, box=(20, 8, 16, 16), at=(30, 30))
     assert editor.pending == 1

@@ -15,7 +15,7 @@ from typing import Any, Self
 import numpy as np
 
 from scenebrush.errors import EditError, ModelError
-from scenebrush.methods import default_model, find_model, load_model
+from scenebrush.methods import default_model, find_model, list_models, load_model
 from scenebrush.methods.base import Editor as Model
 from scenebrush.scene import operations
 from scenebrush.scene.edit import Edit
@@ -51,10 +51,9 @@ class ModelCutter:
 def _loaded_cutter(name_or_path: str | Path) -> Cutter:
     card = find_model(name_or_path)
     if card.method != "seigan" or card.path is None:
-        raise ModelError(
-            f"model {card.name!r} cuts no objects out of photos; give a model folder of seigan (scenebrush train"
-            " recipes/seigan/coco_things.yaml makes one)"
-        )
+        there = [c.name for c in list_models() if c.method == "seigan"]
+        wanted = " or ".join(there) or "a model folder of seigan"
+        raise ModelError(f"model {card.name!r} cuts no objects out of photos; give {wanted}")
     # Not at the top of the file: an edit without a network needs no torch.
     from scenebrush.methods.seigan.cutting import cut_out
     from scenebrush.methods.seigan.folder import load_networks

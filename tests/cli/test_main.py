@@ -62,6 +62,15 @@ def test_what_is_missing_is_named_on_one_line(run):
     assert outcome.err.startswith("error: missing --labels, --label-set, --out") and outcome.err.count("\n") == 1
 
 
+@pytest.mark.parametrize("value", ["x", "1.5", ""])
+def test_what_is_no_number_is_named_on_one_line(run, value):
+    flags = "photo.png", "--labels", "map.png", "--label-set", "camvid", "-o", "out.png"
+    for flag, kind in (("--seed", "whole number"), ("--adapt", "number")):
+        if flag == "--seed" or value != "1.5":
+            told = f"error: {flag} {value!r} is no {kind}; see scenebrush edit --help\n"
+            assert run("edit", *flags, flag, value).err == told
+
+
 def test_version(run):
     assert run("--version").out.strip() == f"scenebrush {__version__}"
 

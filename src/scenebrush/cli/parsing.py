@@ -59,7 +59,13 @@ def one_line(box: str) -> str:
         # "Missing from scenebrush edit: -o OUT, --out OUT Where to write. (required) PHOTO The photo. (required)"
         options = message.partition(": ")[2].split("(required)")[:-1]
         return "missing " + ", ".join(_option_name(option.strip()) for option in options)
-    return message or title
+    # "Error parsing --scale: no type matching {None}|FLOAT could be instantiated from ['big']. Got errors: ..."
+    found = re.match(
+        r"Error parsing (\S+):.* (could not convert .* float|invalid literal for int.*): ('.*?')$", message
+    )
+    if found is not None:
+        return f"{found[1]} {found[3]} is no {'number' if 'float' in found[2] else 'whole number'}"
+    return (message or title).rstrip(".")
 
 
 def _option_name(option: str) -> str:

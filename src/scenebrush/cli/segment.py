@@ -29,7 +29,7 @@ class Arguments:
 
     With --box it writes a cut-out instead of a map: a PNG whose opacity is the object.
 
-    Example: scenebrush segment street.jpg --model runs/street/model -o street.png
+    Example: scenebrush segment street.jpg --instances street.instances.png -o street.png
 
     Example: scenebrush segment dog.jpg --box 120,80,200,260 -o dog.png
     """
