@@ -7,20 +7,25 @@ import warnings
 import numpy as np
 from skimage import color
 
-_MOST_SHIFT = np.array([18.0, 8.0, 8.0])  # of L, a, b: more would change what the object is
+_GAINS = 0.5, 1.3  # of L + 16: more would change what the object is
+_MOST_TINT = 8.0  # of a, b: the same
+_LIGHT = 16.0  # L + 16 is 116 times the cube root of the light
 _FEWEST = 16
 
 
 def fitted(pixels: np.ndarray, theirs: np.ndarray, ours: np.ndarray, *, strength: float = 0.7) -> np.ndarray:
-    """Returns pixels shifted and scaled in Lab as their surroundings differ from ours (Reinhard et al. 2001, gently).
+    """Returns pixels in as much light, and as warm, as our surroundings against theirs (Reinhard et al. 2001, gently).
 
-    Where either surroundings have fewer than 16 pixels there is nothing to go by: the pixels come back as they are.
+    Light multiplies: in the dark a white coat loses more than a black one, and colours lose with it. L + 16, a and b of
+    Lab go by about the cube root of light, so one factor moves all three; then a and b are shifted, and the spread of L
+    is drawn towards that of our surroundings. Where either surroundings have fewer than 16 pixels there is nothing to
+    go by: the pixels come back as they are.
 
     Args:
         pixels: float (..., 3) RGB 0-255, the object.
         theirs: uint8 (N, 3), what surrounds it in its own photo.
         ours: uint8 (M, 3), what surrounds its new place.
-        strength: 0 = as it was, 1 = the whole difference (each channel's shift is limited all the same).
+        strength: 0 = as it was, 1 = the whole difference (gain and shift are limited all the same).
 
     Returns:
         float (..., 3) RGB 0-255.
@@ -28,12 +33,17 @@ def fitted(pixels: np.ndarray, theirs: np.ndarray, ours: np.ndarray, *, strength
     if len(theirs) < _FEWEST or len(ours) < _FEWEST:
         return pixels
     there, here = lab_of(theirs), lab_of(ours)
-    shift = np.clip(here.mean(0) - there.mean(0), -_MOST_SHIFT, _MOST_SHIFT) * strength
-    contrast = np.clip(here[:, 0].std() / max(there[:, 0].std(), 1.0), 0.8, 1.25) ** strength
-    lab = lab_of(pixels)
-    middle = lab[..., :1].mean()
+    middle_there, middle_here = there.mean(0), here.mean(0)
+    whole = np.clip((middle_here[0] + _LIGHT) / (middle_there[0] + _LIGHT), *_GAINS)
+    gain = 1 + strength * (whole - 1)
+    spread = here[:, 0].std() / max(there[:, 0].std() * whole, 1.0)
+    contrast = np.clip(spread, 0.8, 1.25) ** strength
+    tint = np.clip(middle_here[1:] - whole * middle_there[1:], -_MOST_TINT, _MOST_TINT) * strength
+    lab = (lab_of(pixels) + [_LIGHT, 0, 0]) * gain - [_LIGHT, 0, 0]
+    middle = lab[..., 0].mean()
     lab[..., 0] = middle + (lab[..., 0] - middle) * contrast
-    return rgb_of(lab + shift)
+    lab[..., 1:] += tint
+    return rgb_of(lab)
 
 
 def rgb_of(lab: np.ndarray) -> np.ndarray:
