@@ -79,6 +79,16 @@ def test_without_a_truth_agreement_is_what_is_compared_and_the_ceiling_stands_be
     assert document["methods"]["good"]["agreement"]["class_iou"] == {"sky": 0.85}
 
 
+def test_models_that_read_photos_are_not_told_to_be_read_by_one(label_set: LabelSet) -> None:
+    agreement = read([8, 9], [2, 1], label_set).agreement
+    assert agreement is not None
+    figures_of = {
+        name: EditFigures({"accuracy": agreement.accuracy}, agreement=agreement) for name in ("ours", "theirs")
+    }
+    text = table(compare(figures_of, ["a", "b"], title="segment"))
+    assert text.splitlines()[-1] == "mIoU and accuracy: of each model in the classes it can tell (ours: sky)."
+
+
 def test_any_method_can_be_the_baseline_and_a_wrong_one_is_refused() -> None:
     pair = {"old": figures([0.3, 0.2]), "new": figures([0.2, 0.1])}
     assert not compare(pair, ["a", "b"], title="", baseline="new").rows[1].differences

@@ -232,7 +232,7 @@ def test_what_is_cut_out_and_put_outside_the_picture_is_named(tmp_path: Path) ->
         ({"at": [1, 1]}, r'edits\[1\]: has no "op"'),
         ({"op": "erase"}, r"edits\[1\]: give exactly one of 'at', 'class', 'mask'"),
         ({"op": "erase", "at": [1, 1], "class": "car"}, r"edits\[1\]: give exactly one of"),
-        ({"op": "erase", "at": [1]}, r"edits\[1\]: 'at\[1\]' is missing"),
+        ({"op": "erase", "at": [1]}, r"edits\[1\]: 'at\[1\]' is missing; 'at' is \[1\]"),
         ({"op": "erase", "at": ["a", 1]}, r"edits\[1\]\.at\[0\]: input should be a valid number"),
         ({"op": "erase", "at": [float("nan"), 1]}, r"edits\[1\]\.at\[0\]: input should be a finite number"),
         ({"op": "erase", "at": [1, 1], "dilate": -1}, r"edits\[1\]\.dilate: .*greater than or equal to 0"),

@@ -94,6 +94,8 @@ def _footnotes(comparison: Comparison) -> list[str]:
     if agreement is None:
         return []
     told = ", ".join(agreement.class_iou())
+    if comparison.primary == "accuracy":  # the models compared are themselves the readers
+        return ["", f"mIoU and accuracy: of each model in the classes it can tell ({comparison.baseline}: {told})."]
     used = comparison.rows[0].means.get("agreement")
     count = "" if used is None else f"; {used.n} of {comparison.n} cases hold such classes"
     return ["", f"Agreement and mIoU: what {agreement.segmenter} reads, in the classes it can tell ({told}){count}."]

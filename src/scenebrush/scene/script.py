@@ -111,7 +111,8 @@ def _mistake(error: Any, data: object) -> str:
         fields = _fields(error["loc"])
         return _at(parent, f"unknown field {last!r}{nearest_name(last, fields)}; it takes {', '.join(fields)}")
     if kind == "missing":
-        return _at(parent, f"{last!r} is missing")
+        found = f"; {last.partition('[')[0]!r} is {value!r}" if isinstance(value, list) else ""
+        return _at(parent, f"{last!r} is missing{found}")
     if kind.startswith("model"):
         return _at(place, 'expected an object, {"op": ...}' if place else 'expected an object, {"edits": [...]}')
     message = str(error["msg"]).removeprefix("Value error, ")

@@ -155,6 +155,9 @@ def test_too_many_megapixels(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"the limit is 0\.01"):
         read_photo(tmp_path / "small.png", max_megapixels=0.01)
     assert read_photo(tmp_path / "small.png", max_megapixels=None).pixels.shape == (100, 200, 3)
+    for limit in (0, -1, float("nan")):
+        with pytest.raises(InputError, match="max-megapixels is .*; give a limit above 0"):
+            read_photo(tmp_path / "small.png", max_megapixels=limit)
 
 
 def test_the_limit_can_be_raised_beyond_pillows(tmp_path: Path) -> None:

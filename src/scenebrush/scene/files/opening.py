@@ -69,6 +69,8 @@ def _open_unguarded(path: Path) -> Image.Image:
 
 
 def _check_size(path: Path, image: Image.Image, max_megapixels: float | None) -> None:
+    if max_megapixels is not None and not max_megapixels > 0:
+        raise InputError(f"--max-megapixels is {max_megapixels:g}; give a limit above 0")
     megapixels = image.width * image.height / 1e6
     if max_megapixels is not None and megapixels > max_megapixels:
         raise InputError(
