@@ -156,7 +156,7 @@ def test_too_many_megapixels(tmp_path: Path) -> None:
         read_photo(tmp_path / "small.png", max_megapixels=0.01)
     assert read_photo(tmp_path / "small.png", max_megapixels=None).pixels.shape == (100, 200, 3)
     for limit in (0, -1, float("nan")):
-        with pytest.raises(InputError, match="max-megapixels is .*; give a limit above 0"):
+        with pytest.raises(InputError, match=r"max-megapixels is .*; give a limit above 0"):
             read_photo(tmp_path / "small.png", max_megapixels=limit)
 
 
