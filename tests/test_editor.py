@@ -51,6 +51,21 @@ def test_operations_change_the_layout_at_once_and_the_photo_when_rendered(scene)
     assert editor.render().pending == 0 and not np.array_equal(editor.photo, scene.photo)
 
 
+def test_the_editor_takes_every_option_of_an_operation(scene):
+    mask = scene.layout.label_map == CAR
+    editor = Editor(scene, Painter())
+    asked = {
+        "move": ({"at": (15, 23), "scale": 2.0, "dilate": 1}, scene.move),
+        "resize": ({"at": (15, 23), "scale": 2.0, "behind": True}, scene.resize),
+        "relabel": ({"at": (15, 23), "to": "tree", "dilate": 6}, scene.relabel),
+        "paint": ({"class_": "road", "mask": mask, "dilate": 6, "shadow": 0}, scene.paint),
+    }
+    for name, (arguments, operation) in asked.items():
+        (plan,) = getattr(editor, name)(**arguments).plans
+        np.testing.assert_array_equal(plan.hole, operation(**arguments).hole)
+        editor.undo()
+
+
 def test_each_edit_is_made_on_the_picture_of_the_one_before(scene):
     model = Painter()
     Editor(scene, model).erase(at=(15, 23)).erase(at=(45, 23)).render()

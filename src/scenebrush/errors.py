@@ -41,5 +41,5 @@ class TrainingError(ScenebrushError):
 
 def nearest_name(wrong: str, names: Iterable[str]) -> str:
     """Returns `" (did you mean 'car'?)"` for the name closest to `wrong`, or `""` if none is close."""
-    close = difflib.get_close_matches(wrong, list(names), n=1, cutoff=0.5)
+    close = difflib.get_close_matches(wrong, list(names), n=1, cutoff=0.6)
     return f" (did you mean {close[0]!r}?)" if close else ""

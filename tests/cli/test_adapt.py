@@ -62,6 +62,13 @@ def test_the_figures_as_json(street, run, learner):
     }
 
 
+def test_too_little_time_to_learn_anything(street, run, learner, monkeypatch):
+    unchanged = Adaptation(Learner(), before=0.25, after=0.25, kept=False)
+    monkeypatch.setattr(Learner, "adapt", lambda *args, **kwargs: unchanged)
+    outcome = run(*street.arguments("--erase", "25,64", "--adapt", "0.1"))
+    assert outcome.code == 0 and "before anything was learned" in outcome.out and "not kept" not in outcome.out
+
+
 def test_no_time_to_learn_in(street, run, learner):
     outcome = run(*street.arguments("--erase", "25,64", "--adapt", "0"))
     assert outcome.code == 2 and "--adapt 0" in outcome.err and outcome.err.count("\n") == 1

@@ -92,6 +92,17 @@ def test_more_than_100_megapixels(street, refused):
     assert "huge.png" in line and "108.0 megapixels" in line
 
 
+def test_the_limit_holds_for_masks_too(street, run, refused):
+    Image.fromarray(np.full((150, 100), 255, np.uint8)).save(street.folder / "mask.png")  # the photo is 128x96
+    (street.folder / "edits.json").write_text(
+        '{"edits": [{"op": "add", "class": "car", "mask": "mask.png", "at": [9, 9]}]}'
+    )
+    for words in (("--add", f"car:{street.folder / 'mask.png'}@9,9"), ("--script", str(street.folder / "edits.json"))):
+        line = refused(*words, "--max-megapixels", "0.013")
+        assert "mask.png" in line and "0.013" in line and "--max-megapixels" in line
+        assert run(*street.arguments(*words, "--max-megapixels", "0.016", out="a.png")).code == 0
+
+
 @pytest.mark.parametrize(
     ("words", "nearest"),
     [
@@ -150,6 +161,23 @@ def test_an_output_that_would_overwrite_an_input(street, run):
     assert street.photo.read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    ("out", "taken"), [("mask.png", "mask.png"), ("other.png", "other.png"), ("other.jpg", "other.labels.png")]
+)
+def test_an_output_that_would_overwrite_what_an_edit_is_made_of(street, run, out, taken):
+    folder = street.folder
+    Image.fromarray(np.full((9, 9), 255, np.uint8)).save(folder / "mask.png")
+    Image.open(street.photo).save(folder / "other.png")
+    Image.open(street.labels).save(folder / "other.labels.png")
+    step = '{"op": "add", "from": "other.png", "pick": [25, 64], "at": [60, 80]}'
+    (folder / "edits.json").write_text(f'{{"edits": [{step}]}}')
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    words = ("--add", f"car:{folder / 'mask.png'}@40,80", "--script", str(folder / "edits.json"))
+    outcome = run(*street.arguments(*words, out=out))
+    assert outcome.code == 2 and taken in outcome.err and "would be overwritten" in outcome.err
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
 def test_an_output_folder_that_is_not_there(refused):
     assert "nowhere" in refused("--erase", "25,64", out="nowhere/out.png")
 
@@ -191,3 +219,5 @@ def test_a_move_that_goes_nowhere_is_a_mistake_of_a_script(street, refused):
     script = street.folder / "edits.json"
     script.write_text('{"edits": [{"op": "move", "at": [25, 64]}]}')
     assert "edits[0]: 'by' is missing" in refused("--script", str(script))
+    for told in (refused("--move", "25,64:0,0"), refused("--move", "25,64:0,0:1")):
+        assert "--move: goes nowhere: give 'by' other than [0, 0]" in told

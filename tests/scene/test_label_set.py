@@ -122,6 +122,26 @@ def test_classes_that_do_not_hold_together(tmp_path: Path, change: dict[str, obj
         LabelSet.load(tmp_path / "bad.json")
 
 
+@pytest.mark.parametrize("ignore_id", [77, "a"])
+def test_an_unlabelled_id_that_no_class_has(tmp_path: Path, ignore_id: object) -> None:
+    classes = [{"id": 0, "name": "a", "color": [0, 0, 0], "kind": "void"}]
+    (tmp_path / "bad.json").write_text(json.dumps({"name": "x", "ignore_id": ignore_id, "classes": classes}))
+    with pytest.raises(LabelError, match=r"bad\.json: ignore_id is .* no class's id"):
+        LabelSet.load(tmp_path / "bad.json")
+
+
+def test_a_file_that_is_no_text(tmp_path: Path) -> None:
+    (tmp_path / "bad.json").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(LabelError, match=r"bad\.json is no label set"):
+        LabelSet.load(tmp_path / "bad.json")
+
+
+def test_names_are_read_as_utf_8(tmp_path: Path) -> None:
+    text = LabelSet.load("camvid").to_json().replace('"sky"', '"cïel"')
+    (tmp_path / "mine.json").write_bytes(text.encode())
+    assert LabelSet.load(tmp_path / "mine.json").find("cïel").id == 0
+
+
 def test_colors_and_kinds() -> None:
     label_set = LabelSet.load("camvid")
     np.testing.assert_array_equal(label_set.colors([8, 0]), [[64, 0, 128], [128, 128, 128]])

@@ -61,6 +61,12 @@ def test_objects_of_a_class_and_things_within_cover_it_once() -> None:
         next(objects_of(layout, "pirson"))
 
 
+@pytest.mark.parametrize("at", [(1,), (1, 2, 3), "1,2", (float("nan"), 1), (1, float("inf"))])
+def test_what_is_no_point(at: object) -> None:
+    with pytest.raises(EditError, match=r"point .* will not do; give \(x, y\), two numbers"):
+        object_at(Layout(np.zeros((10, 12), int), SMALL), at)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("at", [(12, 0), (-1, 0), (0, 10), (0, -0.5)])
 def test_point_outside(at: tuple[float, float]) -> None:
     with pytest.raises(EditError, match=r"lies outside the picture of 12x10; x goes from 0 to 11, y from 0 to 9"):

@@ -250,6 +250,8 @@ def test_what_is_cut_out_and_put_outside_the_picture_is_named(tmp_path: Path) ->
         ),
         ({"op": "move", "at": [1, 1], "scale": 0}, r"edits\[1\]\.scale: give a factor above 0"),
         ({"op": "resize", "at": [1, 1]}, r"edits\[1\]: 'scale' is missing"),
+        ({"op": "resize", "at": [1, 1], "scale": 2, "behind": "car"}, r"edits\[1\]\.behind: give true, .* 'car'\)"),
+        ({"op": "erase", "at": "1,1"}, r"edits\[1\]\.at: input should be a valid list \(found '1,1'\)"),
         (
             {"op": "relabel", "at": [1, 1], "to": "bilding"},
             r"edits\[1\]: unknown class 'bilding' \(did you mean 'building'",

@@ -58,6 +58,11 @@ def test_overrides_reach_nested_places(tiny_recipe: dict[str, Any], tmp_path: Pa
         ({"method": "nothing"}, "method"),
         ({"seed": -1}, "seed"),
         ({"stages": [{"name": "a", "stepz": 1}]}, "did you mean 'steps'"),
+        (
+            {"stages": [{"name": "a", "steps": 1, "windows": {"scales": [3, 1]}}]},
+            "scales: give the least and the largest",
+        ),
+        ({"stages": [{"name": "a", "steps": 1, "windows": {"hole_share": [0.5, 0.1]}}]}, "hole_share: .*in this order"),
     ],
 )
 def test_mistakes_are_named(tiny_recipe: dict[str, Any], change: dict[str, Any], told: str) -> None:

@@ -31,7 +31,7 @@ class Arguments:
     r"""Edit a photograph by its label map. The edits are made in the order in which they are given.
 
     Beside OUT.png it writes the new label map, OUT.labels.png, and OUT.instances.png where there are instances.
-    Outside the edited places every pixel of OUT.png is that of PHOTO.
+    Outside the edited places every pixel of OUT.png is that of PHOTO; a JPEG is compressed anew as a whole.
 
     Example: scenebrush edit street.jpg --labels street.png --label-set camvid --erase 240,180 \
         --move 300,200:40,0:1.2 --add car:mask.png@120,260 -o out.png
@@ -70,7 +70,8 @@ class Arguments:
     nearest_class: Annotated[bool, FlagCreatePairsOff] = False
     """Models of scenebrush fit: draw a class that their photo lacks as the nearest class it has."""
     adapt: Annotated[float | None, arg(metavar="SECONDS")] = None
-    """Let the model learn from this very photo first, for so long; kept only if held-out holes get better."""
+    """Let the model learn from this very photo first, for so long and some seconds of preparation; kept only if
+    held-out holes get better."""
     seed: Annotated[int, arg(metavar="N")] = 0
     """The same seed gives the same picture."""
     max_megapixels: Annotated[float, arg(metavar="N")] = MAX_MEGAPIXELS
@@ -91,6 +92,7 @@ def run(arguments: Arguments, argv: Sequence[str]) -> None:
         max_megapixels=arguments.max_megapixels,
     )
     edits = edits_in_order(arguments, argv, scene.layout.label_set, ModelCutter(arguments.cutter))
+    refuse_overwriting(out, [file for edit in edits for file in edit.files])
     name = arguments.model or default_model(scene.layout.label_set, adapting=arguments.adapt is not None)
     model = load_model(name, bank=arguments.bank)
     set_nearest_class(model, arguments.nearest_class)
@@ -128,11 +130,15 @@ def output_path(arguments: Arguments) -> Path:
         raise InputError(f"{out} cannot be written: the folder {out.parent} does not exist; make it")
     if not os.access(out.parent, os.W_OK):
         raise InputError(f"{out} cannot be written: the folder {out.parent} is read-only; choose another place")
-    inputs = [path for path in (arguments.photo, arguments.labels, arguments.instances) if path is not None]
+    refuse_overwriting(out, [path for path in (arguments.photo, arguments.labels, arguments.instances) if path])
+    return out
+
+
+def refuse_overwriting(out: Path, inputs: Sequence[Path]) -> None:
+    """Raises `InputError` where the picture, or a map beside it, would take the place of what is read."""
     for written in (out, beside(out, "labels"), beside(out, "instances")):
         if written.resolve() in [path.resolve() for path in inputs]:
             raise InputError(f"{written} would be overwritten, but is read; give -o another name")
-    return out
 
 
 def edits_in_order(
@@ -143,9 +149,9 @@ def edits_in_order(
     edits: list[ScriptedEdit] = []
     for flag, value in in_order(argv, values):
         if flag == "--script":
-            edits += read_script(value, label_set, cutter=cutter)
+            edits += read_script(value, label_set, cutter=cutter, max_megapixels=arguments.max_megapixels)
         else:
-            edits.append(edit_of_flag(flag, value, label_set))
+            edits.append(edit_of_flag(flag, value, label_set, max_megapixels=arguments.max_megapixels))
     if not edits and arguments.script:
         example = '{"edits": [{"op": "erase", "at": [x, y]}]}'
         raise InputError(f"{arguments.script[0]} holds no edits; write for instance {example}")
@@ -166,6 +172,8 @@ def adapted(model: Model, scene: Scene, edits: Sequence[Edit], arguments: Argume
 
 
 def _adaptation_line(found: Adaptation) -> str:
+    if not found.kept and not found.steps:
+        return "adapting: the time was up before anything was learned; give --adapt more seconds"
     measure = f" ({found.measure})" if found.measure else ""
     return (
         f"adapting: error in held-out holes{measure} {found.before:.4f} -> {found.after:.4f},"

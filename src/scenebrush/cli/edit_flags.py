@@ -12,6 +12,7 @@ from typing import Any
 
 from scenebrush.cli.parsing import given_flags
 from scenebrush.errors import InputError
+from scenebrush.scene.files import MAX_MEGAPIXELS
 from scenebrush.scene.label_set import LabelSet
 from scenebrush.scene.script import ScriptedEdit, parse_script
 
@@ -72,11 +73,13 @@ FLAGS: dict[str, Callable[[str], Entry]] = {
 """Flag -> what makes a script entry of its value."""
 
 
-def edit_of_flag(flag: str, value: str, label_set: LabelSet) -> ScriptedEdit:
-    """Returns the edit of one flag and its value; its errors name the flag."""
+def edit_of_flag(
+    flag: str, value: str, label_set: LabelSet, *, max_megapixels: float | None = MAX_MEGAPIXELS
+) -> ScriptedEdit:
+    """Returns the edit of one flag and its value; its errors name the flag. Larger masks are refused."""
     entry = FLAGS[flag](value)
     try:
-        (edit,) = parse_script([entry], label_set, name=flag)
+        (edit,) = parse_script([entry], label_set, name=flag, max_megapixels=max_megapixels)
     except InputError as error:
         raise type(error)(str(error).replace("edits[0]: ", "").replace("edits[0].", "")) from error
     return replace(edit, place=flag)

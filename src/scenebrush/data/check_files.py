@@ -20,7 +20,7 @@ from scenebrush.scene.files import (
     unknown_ids,
     value_counts,
 )
-from scenebrush.scene.files.maps import UNLABELLED, read_label_map
+from scenebrush.scene.files.maps import UNLABELLED, Color, meant_by_color, palette_of, read_label_map
 from scenebrush.scene.label_set import LabelSet
 
 _ONE_CHANNEL = ("1", "L", "P", "I", "I;16", "I;16B", "I;16L", "I;16N")
@@ -93,7 +93,7 @@ def check_labels(
     try:
         with open_picture(path, max_megapixels) as image:
             lossy, mode = image.format in ("JPEG", "MPO"), image.mode
-            values, palette = _contents(image), _palette(image)
+            values, palette = _contents(image), palette_of(image)
             colors = np.asarray(image.convert("RGB")) if values is None else None
     except ScenebrushError as error:
         yield finding_of(path, error)
@@ -102,8 +102,12 @@ def check_labels(
         yield Finding(path, "mode", "is a JPEG, which blurs ids", "save label maps as PNG", "JPEG")
         return None
     if values is not None:
-        yield from _check_palette(path, value_counts(values), palette, label_set)
-        return (yield from _check_ids(path, values, label_set, max_megapixels))
+        counts = value_counts(values)
+        by_color = meant_by_color(counts, palette, label_set)
+        yield from _check_palette(path, counts, palette, label_set, by_color)
+        if by_color:
+            return read_label_map(path, label_set, max_megapixels=max_megapixels)
+        return (yield from _check_ids(path, values, label_set))
     if colors is None or mode not in ("RGB", "RGBA"):
         yield Finding(path, "mode", f"is {mode}; a label map has one channel", "save it as grey or palette PNG", mode)
         return None
@@ -157,23 +161,10 @@ def _contents(image: Image.Image) -> np.ndarray | None:
     return np.asarray(image).astype(np.int32) if image.mode in _ONE_CHANNEL else None
 
 
-def _palette(image: Image.Image) -> list[tuple[int, int, int]]:
-    """The colours of a palette picture by index, else nothing."""
-    flat = (image.getpalette("RGB") or []) if image.mode == "P" else []
-    return list(zip(flat[0::3], flat[1::3], flat[2::3], strict=True))
-
-
-def _check_ids(
-    path: Path, values: np.ndarray, label_set: LabelSet, max_megapixels: float | None
-) -> Generator[Finding, None, np.ndarray | None]:
+def _check_ids(path: Path, values: np.ndarray, label_set: LabelSet) -> Generator[Finding, None, np.ndarray | None]:
     wrong = unknown_ids(values, label_set)
     if label_set.ignore_id is not None:
         wrong.pop(UNLABELLED, None)
-    if wrong:
-        try:  # palette indices that are no ids may have colours that fit
-            return read_label_map(path, label_set, max_megapixels=max_megapixels)
-        except ScenebrushError:
-            pass
     ids = f"label set {label_set.name!r} has {len(label_set.ids)} ids from {min(label_set.ids)} to {max(label_set.ids)}"
     for value, pixels in wrong.items():
         if value == UNLABELLED:  # the label set has no unlabelled id, or 255 would be read as that
@@ -209,14 +200,14 @@ def _check_colors(
 
 
 def _check_palette(
-    path: Path, counts: dict[int, int], palette: list[tuple[int, int, int]], label_set: LabelSet
+    path: Path, counts: dict[int, int], palette: list[Color], label_set: LabelSet, by_color: bool
 ) -> Generator[Finding, None, None]:
-    """A palette in which an id has the colour of another class was probably made for other ids."""
-    by_color = {c.color: c for c in reversed(label_set.classes)}
+    """A palette in which an id has the colour of another class was made for other ids, or is a colour map."""
+    class_of = {c.color: c for c in reversed(label_set.classes)}
     for value, pixels in counts.items():
         own = label_set.by_id.get(value)
         color = palette[value] if value < len(palette) else None
-        meant = by_color.get(color) if color is not None else None
+        meant = class_of.get(color) if color is not None else None
         if color is not None and meant is None and color != (value, value, value):  # a grey ramp says nothing
             name = own.name if own is not None else "no class"
             message = f"id {value} ({name}) has the palette colour {color}, which is no class's"
@@ -225,6 +216,8 @@ def _check_palette(
         if meant is not None and own is not None and own.color != meant.color:
             message = f"id {value} ({own.name}) has the palette colour {meant.color} of {meant.name!r} ({meant.id})"
             mend = "check whether its ids are those of another label set"
+            if by_color:
+                mend = "its colours count; save it as grey PNG if its ids were meant"
             yield Finding(path, "palette colour", message, mend, value, pixels).warning()
 
 

@@ -57,6 +57,9 @@ SYNTHESIZERS = ("pix2pix", "pix2pixhd", "semia", "sims", "spade")
 SEGMENTERS = ("segmenter",)
 """The methods that make label maps of photos. They edit nothing."""
 
+ONLY_BY_NAME = (*SYNTHESIZERS, *SEGMENTERS, "seigan")
+"""The methods that no edit gets without asking. SEIGAN erases with any classes, but is patented in some countries."""
+
 WITHOUT_WEIGHTS = {"canvas": "real pixels of the same photo, copied and blended; any label set, no training"}
 """The methods that are models by themselves: `load(None)` makes them."""
 
@@ -152,7 +155,6 @@ def default_model(label_set: LabelSet, *, adapting: bool = False) -> str:
 
     One that is to adapt to the photo may learn the classes there: then any trained one is better than none.
     """
-    others = SYNTHESIZERS + SEGMENTERS
-    trained = [card for card in list_models() if card.label_set is not None and card.method not in others]
+    trained = [card for card in list_models() if card.label_set is not None and card.method not in ONLY_BY_NAME]
     fitting = [card for card in trained if card.fits(label_set)] or (trained if adapting else [])
     return fitting[0].name if fitting else "canvas"

@@ -266,6 +266,7 @@ class ModelCard:
         label_set: name of the label set it was trained on, or None where any will do.
         path: the model folder, or None for a method without weights.
         summary: one line for people: the config's, else the first sentence of the card, README.md.
+        classes: (id, name) of the classes of that label set; empty where the config only names it.
     """
 
     name: str
@@ -273,19 +274,24 @@ class ModelCard:
     label_set: str | None = None
     path: Path | None = None
     summary: str = ""
+    classes: tuple[tuple[int, str], ...] = ()
 
     @classmethod
     def read(cls, folder: Path) -> Self:
         """Returns the facts of a model folder; one that does not hold together raises `ModelError`."""
         config = read_config(folder)
         label_set = config.get("label_set")
+        classes: tuple[tuple[int, str], ...] = ()
         if isinstance(label_set, dict):
+            classes = tuple((c.get("id"), c.get("name")) for c in label_set.get("classes", ()))
             label_set = label_set.get("name")
         summary = str(config.get("summary") or _first_sentence(folder / "README.md"))
-        return cls(folder.name, str(config["method"]), label_set, folder, summary)
+        return cls(folder.name, str(config["method"]), label_set, folder, summary, classes)
 
     def fits(self, label_set: LabelSet) -> bool:
-        """Returns whether the model knows the classes of this label set."""
+        """Returns whether the model knows the classes of this label set, whatever that is called."""
+        if self.classes:
+            return self.classes == tuple((c.id, c.name) for c in label_set.classes)
         return self.label_set is None or self.label_set == label_set.name
 
 

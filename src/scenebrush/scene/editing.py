@@ -37,7 +37,7 @@ class Editing(ABC, Generic[Step]):
         """Adds a class in a mask, polygon or box, or a segment of another scene: `operations.add`."""
         return self.apply(lambda scene: operations.add(scene, class_, **arguments))
 
-    def move(self, at: tuple[int, int], by: tuple[int, int], **arguments: Any) -> Self:
+    def move(self, at: tuple[int, int], by: tuple[int, int] = (0, 0), **arguments: Any) -> Self:
         """Moves, scales, turns or flips the object at a point: `operations.move`."""
         return self.apply(lambda scene: operations.move(scene, at, by, **arguments))
 
@@ -45,13 +45,13 @@ class Editing(ABC, Generic[Step]):
         """Makes the object at a point larger or smaller: `operations.resize`."""
         return self.apply(lambda scene: operations.resize(scene, at, *args, **arguments))
 
-    def relabel(self, at: tuple[int, int], to: str | int) -> Self:
+    def relabel(self, at: tuple[int, int], to: str | int, **arguments: Any) -> Self:
         """Makes the object at a point one of another class: `operations.relabel`."""
-        return self.apply(lambda scene: operations.relabel(scene, at, to))
+        return self.apply(lambda scene: operations.relabel(scene, at, to, **arguments))
 
-    def paint(self, class_: str | int, mask: np.ndarray) -> Self:
+    def paint(self, class_: str | int, mask: np.ndarray, **arguments: Any) -> Self:
         """Paints a class over a region: `operations.paint`."""
-        return self.apply(lambda scene: operations.paint(scene, class_, mask))
+        return self.apply(lambda scene: operations.paint(scene, class_, mask, **arguments))
 
     def undo(self) -> Self:
         """Takes the last operation back."""

@@ -40,7 +40,7 @@ class LabelSet:
         """Returns a shipped label set by name, or one from a JSON file or a scene folder's `classes.json`."""
         path = Path(name_or_path)
         if path.suffix == ".json":
-            return cls._parse(path.read_text() if path.is_file() else _missing(path), str(path))
+            return cls._parse(path.read_bytes() if path.is_file() else _missing(path), str(path))
         shipped = resources.files("scenebrush.scene") / "label_sets" / f"{name_or_path}.json"
         if not shipped.is_file():
             names = shipped_label_sets()
@@ -48,10 +48,10 @@ class LabelSet:
                 f"unknown label set {str(name_or_path)!r}{nearest_name(str(name_or_path), names)};"
                 f" shipped are {', '.join(names)}, or give a .json file"
             )
-        return cls._parse(shipped.read_text(), str(name_or_path))
+        return cls._parse(shipped.read_bytes(), str(name_or_path))
 
     @classmethod
-    def _parse(cls, text: str, source: str) -> Self:
+    def _parse(cls, text: bytes, source: str) -> Self:
         try:
             data = json.loads(text)
             classes = tuple(
@@ -83,6 +83,10 @@ class LabelSet:
                 return f"id {c.id} occurs {self.ids.count(c.id)} times; give every class its own"
             if [d.name for d in self.classes].count(c.name) > 1:
                 return f"class {c.name!r} occurs more than once; give every class its own name"
+        if self.ignore_id is not None and self.ignore_id not in self.ids:
+            return (
+                f"ignore_id is {self.ignore_id!r}, which is no class's id; give that of the unlabelled class, or null"
+            )
         return ""
 
     def to_json(self) -> str:
@@ -132,5 +136,5 @@ def shipped_label_sets() -> list[str]:
     return sorted(f.name.removesuffix(".json") for f in folder.iterdir() if f.name.endswith(".json"))
 
 
-def _missing(path: Path) -> str:
+def _missing(path: Path) -> bytes:
     raise LabelError(f"{path} does not exist; give a shipped label set ({', '.join(shipped_label_sets())}) or a file")

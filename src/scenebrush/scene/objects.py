@@ -52,6 +52,16 @@ def object_at(layout: Layout, at: tuple[float, float]) -> SceneObject:
     return SceneObject(components == components[row, column], class_id)
 
 
+def with_pockets(layout: Layout, mask: np.ndarray) -> np.ndarray:
+    """Returns an object's mask with the unlabelled pixels that it shuts in, bool (H, W): the rucksack on its back."""
+    x, y, width, height = bounding_box(mask)
+    window = slice(y, y + height), slice(x, x + width)
+    whole = mask.copy()
+    shut_in = ndimage.binary_fill_holes(mask[window]) & layout.label_set.is_kind(layout.label_map[window], "void")
+    whole[window] |= shut_in
+    return whole
+
+
 def objects_of(layout: Layout, class_: str | int) -> Iterator[SceneObject]:
     """Yields all objects of a class, instances first, then components from top to bottom.
 
@@ -127,6 +137,8 @@ def numbered(layout: Layout) -> Layout:
 def checked_point(layout: Layout, at: tuple[float, float]) -> tuple[int, int]:
     """Returns a point (x, y) as whole pixels (column, row), or raises `EditError` if it lies outside the picture."""
     height, width = layout.shape
+    if len(at) != 2 or not all(isinstance(v, int | float | np.number) and np.isfinite(v) for v in at):
+        raise EditError(f"point {at!r} will not do; give (x, y), two numbers")
     column, row = int(np.floor(at[0])), int(np.floor(at[1]))
     if not (0 <= column < width and 0 <= row < height):
         raise EditError(

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from scenebrush.errors import InputError, ModelError, ScenebrushError, nearest_name
 from scenebrush.scene.edit import Edit
+from scenebrush.scene.files import MAX_MEGAPIXELS
 from scenebrush.scene.label_set import LabelSet
 from scenebrush.scene.operations.cutting import Cutter
 from scenebrush.scene.scene import Scene
@@ -22,11 +23,15 @@ from scenebrush.scene.script_steps import STEPS, Script, Step
 
 @dataclass(frozen=True)
 class ScriptedEdit:
-    """One edit of a script: call it with a scene to get the `Edit`; its errors name its place in the script."""
+    """One edit of a script: call it with a scene to get the `Edit`; its errors name its place in the script.
+
+    `files` are the pictures and maps that it was made of: masks, other photos, their labels.
+    """
 
     place: str
     step: Step
     run: Callable[[Scene], Edit]
+    files: tuple[Path, ...] = ()
 
     def __call__(self, scene: Scene) -> Edit:
         try:
@@ -35,7 +40,13 @@ class ScriptedEdit:
             raise type(error)(f"{self.place}: {error}") from error
 
 
-def read_script(path: str | Path, label_set: LabelSet, *, cutter: Cutter | None = None) -> list[ScriptedEdit]:
+def read_script(
+    path: str | Path,
+    label_set: LabelSet,
+    *,
+    cutter: Cutter | None = None,
+    max_megapixels: float | None = MAX_MEGAPIXELS,
+) -> list[ScriptedEdit]:
     """Returns the edits of a script, in order; masks and donors are read at once, relative to the script's folder.
 
     Objects in boxes of other photos are cut out at once too.
@@ -44,6 +55,7 @@ def read_script(path: str | Path, label_set: LabelSet, *, cutter: Cutter | None 
         path: the JSON file, `{"edits": [{"op": "erase", "at": [x, y]}, ...]}`.
         label_set: the classes of the scenes to be edited.
         cutter: cuts objects out of boxes of other photos; None: a step that asks for that is a mistake.
+        max_megapixels: the largest mask or other photo to open; None = no limit.
 
     Raises:
         InputError: a missing file, broken JSON, or mistakes; every one is named with its place.
@@ -56,7 +68,9 @@ def read_script(path: str | Path, label_set: LabelSet, *, cutter: Cutter | None 
         data = json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise InputError(f'{path} is no JSON ({error}); write {{"edits": [...]}}') from error
-    return parse_script(data, label_set, folder=path.parent, name=str(path), cutter=cutter)
+    return parse_script(
+        data, label_set, folder=path.parent, name=str(path), cutter=cutter, max_megapixels=max_megapixels
+    )
 
 
 def parse_script(
@@ -66,6 +80,7 @@ def parse_script(
     folder: str | Path = ".",
     name: str = "edit script",
     cutter: Cutter | None = None,
+    max_megapixels: float | None = MAX_MEGAPIXELS,
 ) -> list[ScriptedEdit]:
     """Returns the edits of a script given as parsed JSON; see `read_script`.
 
@@ -74,7 +89,7 @@ def parse_script(
         label_set: the classes of the scenes to be edited.
         folder: where relative paths in it start.
         name: what errors call it.
-        cutter: as in `read_script`.
+        cutter, max_megapixels: as in `read_script`.
     """
     if isinstance(data, list):
         data = {"edits": data}
@@ -82,11 +97,12 @@ def parse_script(
         script = Script.model_validate(data)
     except ValidationError as error:
         raise InputError(f"{name}: {'; '.join(_mistake(e, data) for e in error.errors())}") from error
-    sources, edits, mistakes = Sources(Path(folder), label_set, cutter), [], []
+    sources, edits, mistakes = Sources(Path(folder), label_set, cutter, max_megapixels), [], []
     for number, step in enumerate(script.edits):
-        place = f"edits[{number}]"
+        place, before = f"edits[{number}]", len(sources.opened)
         try:
-            edits.append(ScriptedEdit(f"{name}: {place}", step, step.prepared(sources)))
+            run = step.prepared(sources)
+            edits.append(ScriptedEdit(f"{name}: {place}", step, run, tuple(sources.opened[before:])))
         except ModelError as error:  # no mistake of the script's, and every other step would meet it too
             raise ModelError(f"{name}: {place}: {error}") from error
         except ScenebrushError as error:
@@ -115,7 +131,7 @@ def _mistake(error: Any, data: object) -> str:
         return _at(parent, f"{last!r} is missing{found}")
     if kind.startswith("model"):
         return _at(place, 'expected an object, {"op": ...}' if place else 'expected an object, {"edits": [...]}')
-    message = str(error["msg"]).removeprefix("Value error, ")
+    message = str(error["msg"]).removeprefix("Value error, ").replace("tuple", "list")  # JSON has no tuples
     shown = f" (found {value!r})" if isinstance(value, str | int | float | list) and len(repr(value)) < 60 else ""
     return _at(place, f"{message[:1].lower()}{message[1:]}{shown}")
 

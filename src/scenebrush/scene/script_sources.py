@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from scenebrush.errors import EditError, LabelError
-from scenebrush.scene.files import read_mask
+from scenebrush.errors import EditError, InputError, LabelError
+from scenebrush.scene.files import MAX_MEGAPIXELS, read_mask
 from scenebrush.scene.label_set import LabelSet
 from scenebrush.scene.operations.adding import Segment
 from scenebrush.scene.operations.cutting import Cutter
@@ -22,12 +22,23 @@ class Sources:
         folder: relative paths start here.
         label_set: the classes of the scenes to be edited.
         cutter: cuts objects out of boxes; None: no step may ask for that.
+        max_megapixels: the largest picture to open; None = no limit.
+
+    `opened` lists the pictures and maps that were read, in order.
     """
 
-    def __init__(self, folder: Path, label_set: LabelSet, cutter: Cutter | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        label_set: LabelSet,
+        cutter: Cutter | None = None,
+        max_megapixels: float | None = MAX_MEGAPIXELS,
+    ) -> None:
         self.folder = folder
         self.label_set = label_set
         self.cutter = cutter
+        self.max_megapixels = max_megapixels
+        self.opened: list[Path] = []
 
     def class_id(self, name: str | int) -> int:
         """Returns the id of a class; `LabelError` with the nearest name if there is none."""
@@ -41,15 +52,16 @@ class Sources:
 
     def mask(self, path: str) -> np.ndarray:
         """Returns a mask file, bool (h, w)."""
-        return read_mask(self.folder / path)
+        return read_mask(self._file(path), max_megapixels=self.max_megapixels)
 
     def donor(self, photo: str, labels: str | None, label_set: str | None, instances: str | None) -> Scene:
         """Returns another scene; its label map is `<photo>.labels.png` beside it if not given."""
-        label_path = self.folder / labels if labels else self.labels_beside(photo)
+        label_path = self._file(labels or self.labels_beside(photo))
+        if labels is None and (self.folder / photo).is_file() and not label_path.is_file():
+            raise InputError(f'{label_path} does not exist; name the label map of {photo} as "labels"')
         classes = self.label_set if label_set is None else LabelSet.load(self._set(label_set))
-        return Scene.open(
-            self.folder / photo, label_path, classes, None if instances is None else self.folder / instances
-        )
+        numbers = None if instances is None else self._file(instances)
+        return Scene.open(self._file(photo), label_path, classes, numbers, max_megapixels=self.max_megapixels)
 
     def labels_beside(self, photo: str) -> Path:
         """Returns where the label map of a photo lies that names none."""
@@ -57,7 +69,7 @@ class Sources:
 
     def photo(self, photo: str) -> Scene:
         """Returns a photo without labels as a scene of which nothing is known."""
-        return Scene.without_labels(self.folder / photo)
+        return Scene.without_labels(self._file(photo), max_megapixels=self.max_megapixels)
 
     def cut(self, donor: Scene, box: Sequence[float]) -> Segment:
         """Returns the object in a box (x, y, width, height) of another scene.
@@ -71,6 +83,11 @@ class Sources:
                 " object's mask, in place of 'box'"
             )
         return Segment.in_box(donor, box, self.cutter)
+
+    def _file(self, path: str | Path) -> Path:
+        found = self.folder / path
+        self.opened.append(found)
+        return found
 
     def _set(self, label_set: str) -> str | Path:
         return self.folder / label_set if label_set.endswith(".json") else label_set

@@ -30,15 +30,23 @@ Operation = Callable[[Scene], Edit]
 Point = tuple[float, float]
 
 
-def _plain_message(value: object, validate: ValidatorFunctionWrapHandler) -> object:
+def _told(message: str) -> WrapValidator:
     """One message for a union, instead of one for each of its members."""
-    try:
-        return validate(value)
-    except ValidationError as error:
-        raise ValueError("give a factor above 0, or two of them, [horizontal, vertical]") from error
+
+    def checked(value: object, validate: ValidatorFunctionWrapHandler) -> object:
+        try:
+            return validate(value)
+        except ValidationError as error:
+            raise ValueError(message) from error
+
+    return WrapValidator(checked)
 
 
-Scale = Annotated[PositiveFloat | tuple[PositiveFloat, PositiveFloat], WrapValidator(_plain_message)]
+Scale = Annotated[
+    PositiveFloat | tuple[PositiveFloat, PositiveFloat],
+    _told("give a factor above 0, or two of them, [horizontal, vertical]"),
+]
+Behind = Annotated[bool | list[str | int], _told('give true, false, or a list of classes, for instance ["tree"]')]
 
 
 class _Step(BaseModel):
@@ -109,7 +117,7 @@ class AddStep(_Step):
     scale: Scale = 1.0
     rotate: float = 0.0
     flip: bool = False
-    behind: bool | list[str | int] = False
+    behind: Behind = False
     shadow: Annotated[float, Field(ge=0)] | None = None
 
     @model_validator(mode="after")
@@ -186,13 +194,16 @@ class MoveStep(_Step):
     scale: Scale = 1.0
     rotate: float = 0.0
     flip: bool = False
-    behind: bool | list[str | int] = False
+    behind: Behind = False
     shadow: Annotated[float, Field(ge=0)] | None = None
 
     @model_validator(mode="after")
     def _goes_somewhere(self) -> Self:
         if not self.given("by", "scale", "rotate", "flip"):
             raise ValueError("'by' is missing")
+        unscaled = np.all(np.equal(self.scale, 1))
+        if not any(self.by) and unscaled and self.rotate % 360 == 0 and not self.flip:
+            raise ValueError("goes nowhere: give 'by' other than [0, 0], or a scale, a rotation or a flip")
         return self
 
     def prepared(self, sources: Sources) -> Operation:
@@ -208,7 +219,7 @@ class ResizeStep(_Step):
     op: Literal["resize"]
     at: Point
     scale: Scale
-    behind: bool | list[str | int] = False
+    behind: Behind = False
     shadow: Annotated[float, Field(ge=0)] | None = None
 
     def prepared(self, sources: Sources) -> Operation:

@@ -135,7 +135,8 @@ def _fabric(recipe: Recipe, devices: int, accelerator: str) -> Fabric:
         fabric = Fabric(accelerator=accelerator, devices=devices, precision=recipe.precision)
     except (MisconfigurationException, ValueError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise InputError(f"--devices {devices} cannot be had here ({reason}); give fewer") from error
+        mend = "give fewer" if devices > 1 else "give 1 or more"
+        raise InputError(f"--devices {devices} cannot be had here ({reason}); {mend}") from error
     fabric.launch()
     return fabric
 

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from scenebrush.errors import RecipeError, nearest_name
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _in_order(given: tuple[float, float]) -> tuple[float, float]:
+    if not 0 < given[0] <= given[1]:
+        raise ValueError("give the least and the largest, in this order and above 0")
+    return given
+
+
+Range = Annotated[tuple[float, float], AfterValidator(_in_order)]
 
 
 class WindowsSpec(_Strict):
@@ -25,11 +34,11 @@ class WindowsSpec(_Strict):
     split: str = "train"
     count: int = Field(default=20000, ge=1)
     size: int = Field(default=128, ge=32, multiple_of=16)
-    scales: tuple[float, float] = (0.75, 2.0)
+    scales: Range = (0.75, 2.0)
     kinds: dict[str, float] | None = None
     class_weights: dict[str, float] | None = None
     least_object: int = 16
-    hole_share: tuple[float, float] = (0.01, 0.5)
+    hole_share: Range = (0.01, 0.5)
     color_jitter: float = 0.08
 
 
@@ -43,7 +52,7 @@ class PicturesSpec(_Strict):
     split: str = "train"
     count: int = Field(default=20000, ge=1)
     size: tuple[int, int] = (256, 256)
-    scales: tuple[float, float] = (1000.0, 1000.0)
+    scales: Range = (1000.0, 1000.0)
     flip: bool = True
     color_jitter: float = Field(default=0.0, ge=0, lt=1)
 
@@ -153,7 +162,8 @@ class Recipe(_Strict):
             place = ".".join(str(part) for part in first["loc"])
             hint = nearest_name(str(first["loc"][-1]), _SETTINGS) if first["type"] == "extra_forbidden" else ""
             found = "" if isinstance(first["input"], dict) else f" (found {first['input']!r})"
-            raise RecipeError(f"{source}: {place}: {first['msg']}{hint}{found}") from error
+            message = first["msg"].removeprefix("Value error, ")
+            raise RecipeError(f"{source}: {place}: {message}{hint}{found}") from error
 
     @model_validator(mode="after")
     def _fitting_stages(self) -> Self:

@@ -81,6 +81,26 @@ def test_palette_whose_indices_are_no_ids_is_read_by_colour(tmp_path: Path) -> N
     np.testing.assert_array_equal(read_label_map(tmp_path / "a.png", CAMVID), IDS)
 
 
+def test_a_colour_map_that_a_program_saved_with_a_palette_is_read_by_colour(tmp_path: Path) -> None:
+    """Pillow, GIMP and others number the colours as they please."""
+    saved = Image.fromarray(CAMVID.colors(IDS)).quantize(16)
+    saved.save(tmp_path / "a.png")
+    with Image.open(tmp_path / "a.png") as image:
+        assert image.mode == "P" and (np.asarray(image) != IDS).any()
+    np.testing.assert_array_equal(read_label_map(tmp_path / "a.png", CAMVID), IDS)
+
+
+@pytest.mark.parametrize("ids", [np.zeros((4, 4), np.uint8), np.full((4, 4), 255, np.uint8), IDS.astype(np.uint8)])
+def test_palettes_that_say_nothing_leave_the_ids(tmp_path: Path, ids: np.ndarray) -> None:
+    grey = np.repeat(np.arange(256, dtype=np.uint8), 3)
+    for name, palette in (("grey", grey), ("voc", np.random.default_rng(0).permutation(768).astype(np.uint8))):
+        image = Image.fromarray(ids)
+        image.putpalette(palette.tobytes())
+        image.save(tmp_path / f"{name}.png")
+        expected = np.where(ids == 255, CAMVID.ignore_id, ids)
+        np.testing.assert_array_equal(read_label_map(tmp_path / f"{name}.png", CAMVID), expected)
+
+
 def test_id_outside_the_set(tmp_path: Path) -> None:
     ids = np.zeros((20, 20), np.uint16)
     ids[:17, 0] = 300

@@ -80,6 +80,32 @@ def test_erase_takes_unlabelled_pockets_along() -> None:
     assert (edit.layout.label_map == ROAD).all() and edit.hole[5:25, 5:30].all()
 
 
+def _with_pocket() -> tuple[Scene, np.ndarray]:
+    """A car of x 5-29, y 5-24, on road, with unlabelled pixels in its middle; and where the car is, these included."""
+    labels, car = np.full((60, 80), ROAD), np.zeros((60, 80), bool)
+    car[5:25, 5:30] = True
+    labels[car] = CAR
+    labels[12:18, 12:22] = VOID  # too wide for the rim
+    return Scene(np.zeros((60, 80, 3), np.uint8), Layout(labels, SMALL)), car
+
+
+def test_unlabelled_pockets_go_where_their_object_goes() -> None:
+    scene, car = _with_pocket()
+    there = np.roll(car, (20, 40), (0, 1))
+    edit = scene.move((6, 6), (40, 20))
+    np.testing.assert_array_equal(edit.carries[0].target, there)
+    np.testing.assert_array_equal(edit.layout.label_map, np.where(there, CAR, ROAD))
+    copied = scene.add(segment=Segment.at(scene, (6, 6)), at=(57, 34))
+    np.testing.assert_array_equal(copied.carries[0].target, there)
+
+
+def test_unlabelled_pockets_become_what_their_object_becomes() -> None:
+    scene, car = _with_pocket()
+    for edit in (scene.relabel((6, 6), "building"), scene.erase(at=(6, 6), to="building")):
+        np.testing.assert_array_equal(edit.layout.label_map, np.where(car, BUILDING, ROAD))
+        assert edit.hole[car].all()
+
+
 def test_the_rim_reaches_into_what_the_object_lay_on() -> None:
     facades = LabelSet.load("street_facades")
     labels, numbers = np.full((40, 60), facades.find("facade").id), np.ones((40, 60), int)
@@ -168,6 +194,9 @@ def test_add_in_front_and_behind() -> None:
     assert (front.label_map[10:20, 15:25] == PERSON).all()
     behind = scene.add("person", box=(15, 10, 10, 10), behind=True).layout
     assert (behind.label_map[12:18, 15:20] == CAR).all() and behind.label_map[11, 16] == PERSON
+    for names in ("car", ["car"]):
+        named = scene.add("person", box=(15, 10, 10, 10), behind=names).layout
+        np.testing.assert_array_equal(named.label_map, behind.label_map)
     with pytest.raises(EditError, match="hidden behind"):
         scene.add("person", box=(12, 13, 3, 3), behind=True)
 

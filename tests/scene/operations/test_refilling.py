@@ -111,7 +111,7 @@ def test_without_any_stuff_the_nearest_thing_counts() -> None:
 
 def test_nothing_left() -> None:
     labels = np.full((10, 10), CAR)
-    with pytest.raises(EditError, match=r"say what it becomes \(to=CLASS\)"):
+    with pytest.raises(EditError, match="say what it becomes: to=CLASS"):
         refill(_layout(labels), labels == CAR)
     with pytest.raises(EditError, match="empty"):
         refill(_layout(labels), np.zeros((10, 10), bool))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,6 +14,8 @@ from scenebrush.scene.files.opening import MAX_MEGAPIXELS, open_picture
 from scenebrush.scene.files.writing import write_whole
 from scenebrush.scene.label_set import LabelSet
 
+Color = tuple[int, int, int]
+
 UNLABELLED = 255
 """Read as the label set's own unlabelled id wherever the set has one and no class 255."""
 
@@ -22,8 +25,8 @@ def read_label_map(
 ) -> np.ndarray:
     """Returns a label map, int32 (H, W), with ids of `label_set` only.
 
-    8- and 16-bit grey PNGs and palette PNGs hold the ids; the colours of an RGB picture, or of a palette whose
-    indices are no ids, are looked up in the label set.
+    8- and 16-bit grey PNGs and palette PNGs hold the ids; the colours of an RGB picture are looked up in the label
+    set, and so are those of a palette that `meant_by_color`.
 
     Raises:
         LabelError: a JPEG, ids outside the set, or colours that are not the set's.
@@ -35,14 +38,37 @@ def read_label_map(
         if image.mode in ("RGB", "RGBA", "RGBX"):
             return _from_colors(path, np.asarray(image.convert("RGB")), label_set)
         ids = _integers(path, image, "label map")
-        palette = image.convert("RGB") if image.mode == "P" else None
+        if meant_by_color(value_counts(ids), palette_of(image), label_set):
+            return _from_colors(path, np.asarray(image.convert("RGB")), label_set)
     ids = _unlabelled(ids, label_set)
     wrong = unknown_ids(ids, label_set)
-    if wrong and palette is not None and not unknown_colors(np.asarray(palette), label_set):
-        return _from_colors(path, np.asarray(palette), label_set)
     if wrong:
         raise LabelError(f"{path} holds {describe_counts(wrong, 'id')}; {_ids_of(label_set)}")
     return ids
+
+
+def palette_of(image: Image.Image) -> list[Color]:
+    """Returns the colours of a palette picture by index, else nothing."""
+    flat = (image.getpalette("RGB") or []) if image.mode == "P" else []
+    return list(zip(flat[0::3], flat[1::3], flat[2::3], strict=True))
+
+
+def meant_by_color(indices: Collection[int], palette: Sequence[Color], label_set: LabelSet) -> bool:
+    """Returns whether a palette map that holds these indices says its classes by its colours, not by its indices.
+
+    So does a colour map that a program saved with 256 colours: all of its colours are the set's, but not in the set's
+    order. One colour alone says nothing: the first grey is the black of many sets.
+    """
+    if not palette:
+        return False
+    if label_set.ignore_id is not None and UNLABELLED not in label_set.by_id:
+        indices = set(indices) - {UNLABELLED}
+    shown = {index: palette[index] if index < len(palette) else (0, 0, 0) for index in indices}
+    known = {c.color for c in label_set.classes}
+    if not known.issuperset(shown.values()):
+        return False
+    own = {index: label_set.by_id[index].color for index in shown if index in label_set.by_id}
+    return len(own) < len(shown) or (own != shown and len(set(shown.values())) > 1)
 
 
 def read_raw_map(path: str | Path, *, max_megapixels: float | None = MAX_MEGAPIXELS) -> np.ndarray:

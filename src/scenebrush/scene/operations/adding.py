@@ -11,7 +11,7 @@ import numpy as np
 from scenebrush.errors import EditError
 from scenebrush.scene.edit import Edit
 from scenebrush.scene.layout import Layout
-from scenebrush.scene.objects import bounding_box, object_at
+from scenebrush.scene.objects import bounding_box, object_at, with_pockets
 from scenebrush.scene.operations.carrying import carry_onto
 from scenebrush.scene.operations.changes import put
 from scenebrush.scene.operations.cutting import Cutter, cut_out, has_labels
@@ -34,8 +34,8 @@ class Segment:
 
     @classmethod
     def at(cls, donor: Scene, point: Point) -> Self:
-        """Returns the object of a scene at a point (x, y)."""
-        return cls(donor, object_at(donor.layout, point).mask)
+        """Returns the object of a scene at a point (x, y), with the unlabelled pixels that it shuts in."""
+        return cls(donor, with_pockets(donor.layout, object_at(donor.layout, point).mask))
 
     @classmethod
     def in_box(cls, donor: Scene, box: Sequence[float], cutter: Cutter) -> Self:

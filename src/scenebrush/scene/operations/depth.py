@@ -8,7 +8,7 @@ import numpy as np
 
 from scenebrush.scene.layout import Layout
 
-Behind = bool | Sequence[str | int]
+Behind = bool | str | Sequence[str | int]
 """False: in front of all. True: behind other objects. Class names or ids: behind these classes only."""
 
 
@@ -22,4 +22,5 @@ def in_front(layout: Layout, behind: Behind) -> np.ndarray:
         return np.zeros(layout.shape, bool)
     if behind is True:
         return layout.label_set.is_kind(layout.label_map, "thing")
-    return np.isin(layout.label_map, [layout.label_set.find(name).id for name in behind])
+    names = [behind] if isinstance(behind, str) else behind
+    return np.isin(layout.label_map, [layout.label_set.find(name).id for name in names])

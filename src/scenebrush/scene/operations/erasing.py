@@ -11,7 +11,7 @@ from scipy import ndimage
 from scenebrush.errors import EditError
 from scenebrush.scene.edit import Edit
 from scenebrush.scene.layout import Layout
-from scenebrush.scene.objects import object_at, things_within
+from scenebrush.scene.objects import object_at, things_within, with_pockets
 from scenebrush.scene.operations.changes import put
 from scenebrush.scene.operations.holes import around, rim
 from scenebrush.scene.operations.refilling import refill
@@ -56,6 +56,8 @@ def erase(
         clearing = clear(scene, region, gone, dilate, shadow)
         return Edit(clearing.hole, clearing.layout)
     class_id = scene.layout.label_set.find(to).id
+    if mask is None:
+        region = with_pockets(scene.layout, region)
     hole = region | rim(scene.layout, region, dilate) | shadows_of(scene, region, shadow)
     return Edit(hole, put(scene.layout, region, class_id))
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scenebrush.scene.edit import Edit
-from scenebrush.scene.objects import object_at
+from scenebrush.scene.objects import object_at, with_pockets
 from scenebrush.scene.operations.carrying import carry_onto
 from scenebrush.scene.operations.depth import Behind
 from scenebrush.scene.operations.erasing import clear
@@ -35,7 +35,8 @@ def move(
     """Returns the edit that takes the object at a point elsewhere; the place it left is refilled as by `erase`.
 
     Scaling and turning keep in place the middle of the foot of an object that stands on ground, else the middle of
-    the object's box. What would lie outside the picture is cut off. A move that changes nothing has no hole.
+    the object's box. What would lie outside the picture is cut off. Unlabelled pixels that the object shuts in come
+    along, as part of it. A move that changes nothing has no hole.
 
     Args:
         scene: what is edited; it stays as it is.
@@ -52,15 +53,16 @@ def move(
         EditError: a point outside the picture, a scale that is not positive, or an object moved out of the picture.
     """
     found = object_at(scene.layout, at)
-    on_foot = stands_on_ground(scene.layout, found.mask)
-    matrix = placement(found.mask, by, scale, rotate, flip, on_foot=on_foot)
+    mask = with_pockets(scene.layout, found.mask)
+    on_foot = stands_on_ground(scene.layout, mask)
+    matrix = placement(mask, by, scale, rotate, flip, on_foot=on_foot)
     if is_identity(matrix):
         return Edit(np.zeros(scene.layout.shape, bool), scene.layout)
-    left = clear(scene, found.mask, (found.class_id,), dilate, shadow)
+    left = clear(scene, mask, (found.class_id,), dilate, shadow)
     hole, layout, carry = carry_onto(
         left.layout,
         scene,
-        found.mask,
+        mask,
         matrix,
         left.shadow,
         class_id=found.class_id,

@@ -9,7 +9,7 @@ from scipy import ndimage
 
 from scenebrush.scene.edit import Edit
 from scenebrush.scene.layout import Layout
-from scenebrush.scene.objects import EIGHT, object_at, things_within
+from scenebrush.scene.objects import EIGHT, object_at, things_within, with_pockets
 from scenebrush.scene.operations.changes import put
 from scenebrush.scene.operations.holes import rim
 from scenebrush.scene.operations.shadows import SHADOW_REACH, find_shadow
@@ -56,6 +56,8 @@ def paint(
 def relabel(scene: Scene, at: tuple[float, float], to: str | int, *, dilate: int | None = None) -> Edit:
     """Returns the edit that makes the object at a point one of another class, in the same outline.
 
+    Unlabelled pixels that it shuts in become part of it.
+
     Args:
         scene: what is edited; it stays as it is.
         at: (x, y) on the object.
@@ -68,9 +70,10 @@ def relabel(scene: Scene, at: tuple[float, float], to: str | int, *, dilate: int
     """
     layout = scene.layout
     found, wanted = object_at(layout, at), layout.label_set.find(to)
-    hole = found.mask | rim(layout, found.mask, dilate)
+    mask = with_pockets(layout, found.mask)
+    hole = mask | rim(layout, mask, dilate)
     instance = (found.instance or None) if wanted.kind == "thing" else 0
-    return Edit(hole, put(layout, found.mask, wanted.id, instance))
+    return Edit(hole, put(layout, mask, wanted.id, instance))
 
 
 def _is_whole(layout: Layout, part: np.ndarray) -> bool:

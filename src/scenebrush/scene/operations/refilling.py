@@ -91,7 +91,7 @@ def _anything(
     void = layout.label_set.of_kind("void")
     candidates = ~np.isin(layout.label_map, [*void, *without]) & ~region
     if not candidates.any():
-        raise EditError("nothing surrounds what is to go; say what it becomes (to=CLASS)")
+        raise EditError("nothing surrounds what is to go; say what it becomes: to=CLASS, in a script 'to'")
     nearest = _frequent(_nearest(layout.label_map, candidates, part))
     return [((i, 0), candidates & (layout.label_map == i)) for i in nearest]
 

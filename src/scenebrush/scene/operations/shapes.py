@@ -21,7 +21,7 @@ def checked_mask(mask: np.ndarray, shape: tuple[int, int] | None = None) -> np.n
     if shape is not None and mask.shape != shape:
         raise EditError(
             f"the mask is {mask.shape[1]}x{mask.shape[0]}, the picture {shape[1]}x{shape[0]}; give a mask of the"
-            " picture's size, or say where it goes (at=)"
+            " picture's size, or say where it goes (at=, or @X,Y after the mask)"
         )
     mask = mask != 0
     if not mask.any():
