@@ -274,6 +274,26 @@ def test_training_begins_with_a_model(runs: dict[str, Path], toy_data: Path) -> 
         assert all(torch.equal(state[key], value.to(state[key].dtype)) for key, value in weights.items())
 
 
+def test_the_start_has_its_share_in_what_is_exported(runs: dict[str, Path], toy_data: Path, tmp_path: Path) -> None:
+    start = runs["pix2pix"] / "model"
+    found = {}
+    for share in (0.0, 0.25):
+        data = {**RECIPES["pix2pix"], "seed": 5, "start_from": str(start), "start_share": share}
+        outcome = run_recipe(Recipe.parse(data, "test"), toy_data, tmp_path / str(share), accelerator="cpu")
+        found[share] = load_file(outcome.model / "model.safetensors")
+    before, differ = load_file(start / "model.safetensors"), 0
+    for key, alone in found[0.0].items():
+        expected = 0.75 * alone.float() + 0.25 * before[key].float()
+        torch.testing.assert_close(found[0.25][key].float(), expected, atol=2e-3, rtol=2e-3)
+        differ += not torch.equal(alone, found[0.25][key])
+    assert differ > len(before) / 2
+
+
+def test_a_share_needs_a_start() -> None:
+    with pytest.raises(RecipeError, match="start_share: there is no start_from to share with"):
+        Recipe.parse({**RECIPES["spade"], "start_share": 0.5}, "test")
+
+
 def test_finer_levels_begin_on_a_coarser_model(toy_data: Path, tmp_path: Path) -> None:
     config = RECIPES["pix2pixhd"]["config"]
     coarse = recipe("pix2pixhd", {**config, "num_enhancers": 0}, [stage(steps=1, losses=GAN, pictures=SMALL)])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import nn
+from torch import Tensor, nn
 
 from scenebrush.errors import ModelError
 from scenebrush.methods import find_model
@@ -33,11 +35,7 @@ def start_from(network: nn.Module, model: str, *, method: str, label_set: LabelS
             f" {len(label_set.classes)} ({', '.join(c.name for c in label_set.classes[:3])}, ...);"
             " name a model of theirs"
         )
-    path = card.path / "model.safetensors"
-    try:
-        weights = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise ModelError(f"{path} cannot be read ({error}); take the model folder from its source again") from error
+    weights = start_weights(model)
     own = network.state_dict()
     new = sorted(own.keys() - weights.keys())
     wrong = [key for key in weights if key not in own or own[key].shape != weights[key].shape]
@@ -49,3 +47,12 @@ def start_from(network: nn.Module, model: str, *, method: str, label_set: LabelS
         )
     network.load_state_dict({**own, **{key: weights[key].to(own[key].dtype) for key in weights}})
     return new
+
+
+def start_weights(model: str) -> dict[str, Tensor]:
+    """Returns the tensors of a model, by name or folder, that training can begin with; `ModelError` without any."""
+    path = (find_model(model).path or Path(model)) / "model.safetensors"
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"{path} cannot be read ({error}); take the model folder from its source again") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -56,6 +57,7 @@ def train(
     devices: int = 1,
     accelerator: str = "auto",
     report: Report | None = None,
+    start: Mapping[str, Tensor] | None = None,
 ) -> Outcome:
     """Trains into a run folder and returns how far it came; the averaged generator is exported to `run/model`.
 
@@ -63,6 +65,7 @@ def train(
     every random choice depends on (seed, step) alone. `time_budget` is in seconds and ends the run after the step,
     at least one, in which it is spent, with a checkpoint; go on with `resume`. A step's windows are shared out among
     the `devices`, rounded up to as many for each. Helper processes start the program again by its command line.
+    `start` has the weights, by name, that the export is mixed with by the recipe's `start_share`.
 
     Raises:
         TrainingError: a NaN (the last good checkpoint is left), a folder that holds another run, or a checkpoint
@@ -126,8 +129,20 @@ def train(
     spent += time.monotonic() - began
     if fabric.is_global_zero:
         facts = {"steps": state.step, "seconds": round(spent), "recipe": recipe.name}
-        trainee.export(state.averaged, run / "model", facts)
+        trainee.export(mixed(state.averaged, start or {}, recipe.start_share), run / "model", facts)
     return Outcome(state.step, recipe.total_steps, spent, run / "model", fabric.is_global_zero)
+
+
+@torch.no_grad()
+def mixed(network: torch.nn.Module, start: Mapping[str, Tensor], share: float) -> torch.nn.Module:
+    """Returns the network with `share` of the start's weights in its own; itself where there is nothing to mix."""
+    if not start or not share:
+        return network
+    result = copy.deepcopy(network)
+    for name, own in result.state_dict().items():
+        if name in start and own.is_floating_point():
+            own.lerp_(start[name].to(own), share)
+    return result
 
 
 def _fabric(recipe: Recipe, devices: int, accelerator: str) -> Fabric:

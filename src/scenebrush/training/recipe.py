@@ -114,8 +114,10 @@ class Recipe(_Strict):
 
     `config` is the method's own configuration (its frozen dataclass); `label_set` the name of the data's label set;
     `start_from` a model, by name or folder, whose weights the generator begins with (the discriminator begins new);
-    `ema` the decay of the averaged generator, which is what is exported (0 = the last one). Every `log_every` steps
-    the losses are written, every `sample_every` steps a sheet of samples, every `checkpoint_every` steps a checkpoint.
+    `start_share` its share in the weights that are exported: the mean of a model before and after fine-tuning is often
+    better than either (Wortsman et al. 2022); `ema` the decay of the averaged generator, which is what is exported
+    (0 = the last one). Every `log_every` steps the losses are written, every `sample_every` steps a sheet of samples,
+    every `checkpoint_every` steps a checkpoint.
     """
 
     name: str
@@ -123,6 +125,7 @@ class Recipe(_Strict):
     label_set: str
     config: dict[str, Any] = {}
     start_from: str | None = None
+    start_share: float = Field(default=0.0, ge=0, lt=1)
     stages: list[Stage] = Field(min_length=1)
     optimizer: OptimizerSpec = OptimizerSpec()
     ema: float = Field(default=0.999, ge=0, lt=1)
@@ -168,6 +171,8 @@ class Recipe(_Strict):
     @model_validator(mode="after")
     def _fitting_stages(self) -> Self:
         """Refuses what a method would pass over in silence."""
+        if self.start_share and self.start_from is None:
+            raise ValueError("start_share: there is no start_from to share with; name a model, or leave it out")
         unused = ("pictures", "phase") if self.method in EDITING else ("windows",)
         for index, stage in enumerate(self.stages):
             for name in unused:

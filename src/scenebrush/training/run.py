@@ -14,7 +14,7 @@ from scenebrush.methods.seigan.trainee import SeiganTrainee
 from scenebrush.methods.sesame.trainee import SesameTrainee
 from scenebrush.methods.sims.trainee import SimsTrainee
 from scenebrush.methods.spade.trainee import SpadeTrainee
-from scenebrush.methods.warm_start import start_from
+from scenebrush.methods.warm_start import start_from, start_weights
 from scenebrush.scene.label_set import LabelSet
 from scenebrush.training.loop import Outcome, Report, train
 from scenebrush.training.recipe import EDITING, Recipe
@@ -51,6 +51,7 @@ def run_recipe(
         devices=devices,
         accelerator=accelerator,
         report=report,
+        start=start_weights(recipe.start_from) if recipe.start_from is not None and recipe.start_share else None,
     )
 
 
