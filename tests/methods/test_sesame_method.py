@@ -16,7 +16,7 @@ from scenebrush.methods import load_model
 from scenebrush.methods.base import Adaptable, Editor
 from scenebrush.methods.sesame.config import SesameConfig
 from scenebrush.methods.sesame.folder import save_model
-from scenebrush.methods.sesame.hints import PAINTS, paint_colors
+from scenebrush.methods.sesame.hints import CLOTHES, PAINTS, paint_colors
 from scenebrush.methods.sesame.method import SesameEditor, load
 from scenebrush.methods.sesame.networks import WindowGenerator, build_generator
 from scenebrush.scene.edit import Edit
@@ -111,11 +111,16 @@ def test_paint_is_dimmed_to_the_light_and_spares_what_shows_outside_of_the_hole(
     instances[10:20, 10:20], instances[50:60, 10:40], hole[5:60, 5:15] = 4, 2_000_000, True
     instances[10:20, 15:20] = 0  # object 4 lies in the hole, the other one mostly beside it
     night = replace(toy_scene, photo=toy_scene.photo // 4)
-    day, dark = (paint_colors(scene, instances, hole, 3) for scene in (toy_scene, night))
+    layout = toy_scene.layout
+    day, dark = (paint_colors(scene, layout, instances, hole, 3) for scene in (toy_scene, night))
     assert day.keys() == dark.keys() == {4}
     assert all(-1 <= c <= 1 for c in day[4]) and sum(dark[4]) < sum(day[4])
-    assert paint_colors(toy_scene, instances, hole, 0) == {}
-    assert len({paint_colors(toy_scene, instances, hole, seed)[4] for seed in range(1, 60)}) == len(PAINTS)
+    assert paint_colors(toy_scene, layout, instances, hole, 0) == {}
+    assert len({paint_colors(toy_scene, layout, instances, hole, seed)[4] for seed in range(1, 60)}) == len(PAINTS)
+    person = layout.label_set.find("pedestrian").id
+    people = replace(layout, label_map=np.where(instances == 4, np.int32(person), layout.label_map))
+    dressed = [paint_colors(toy_scene, people, instances, hole, seed)[4] for seed in range(1, 60)]
+    assert len(set(dressed)) == len(CLOTHES) and max(map(max, dressed)) < 0  # nobody comes as a white figure
 
 
 def test_the_papers_network_edits_too(toy_scene: Scene, camvid: LabelSet, at: tuple[int, int]) -> None:

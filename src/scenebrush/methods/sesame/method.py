@@ -73,7 +73,7 @@ class SesameEditor:
             copied=canvas.copied if self.guided else None,
             things=layout.label_set.is_kind(layout.label_map, "thing"),
         )
-        return draw(self.generator, drawable, paint_colors(scene, instances, hole, seed))
+        return draw(self.generator, drawable, paint_colors(scene, layout, instances, hole, seed))
 
     def with_label_set(self, label_set: LabelSet) -> SesameEditor:
         """Returns this editor for another label set: classes of equal name keep their embedding.
