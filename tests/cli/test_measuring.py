@@ -126,7 +126,8 @@ def test_what_cannot_be_measured_is_said_on_one_line(
 def test_a_model_of_other_classes_is_refused(run: Run, streets: Path, tmp_path: Path) -> None:
     classes = json.loads((streets / "classes.json").read_text())
     other = write_toy_folder(tmp_path / "other", 1, "test", size=(160, 120))
-    (other / "classes.json").write_text(json.dumps({**classes, "name": "mars"}))
+    renamed = [{**c, "name": c["name"].replace("car", "rover")} for c in classes["classes"]]
+    (other / "classes.json").write_text(json.dumps({**classes, "name": "mars", "classes": renamed}))
     done = run("compare", "sesame-street", "--data", other, "--task", "add", "-o", tmp_path / "out", *QUICK)
     assert done.code == 2
     assert "model 'sesame-street' knows the classes of 'camvid', the data has 'mars'" in done.err
