@@ -21,7 +21,7 @@ PAINTS = (
     (42, 60, 52),
 )
 """Cars and other things by their mean colour in full light, RGB, tyres and windows included: black to white, red, blue,
-green. They span what the cars of CamVid's train split are (2nd to 98th percentile of brightness: 24 to 137)."""
+green. A hint is a mean in training too, so brighter ones than any real car's would come out flat and white."""
 
 CLOTHES = (
     (18, 19, 22),
@@ -32,7 +32,7 @@ CLOTHES = (
     (33, 40, 62),
     (58, 53, 44),
 )
-"""People, the same: mostly dark (there 13 to 82), red, blue, beige."""
+"""People, the same: mostly dark, red, blue, beige."""
 
 PEOPLE = re.compile(r"pedestrian|person|people|rider|cyclist|human")
 
